@@ -1,0 +1,34 @@
+# What each preset compiles with; see the head of CMakeLists.txt.
+set(PL_PRESET release CACHE STRING "release, asan, tsan or fuzz")
+set_property(CACHE PL_PRESET PROPERTY STRINGS release asan tsan fuzz)
+
+set(warnings -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings
+    -Wundef -Wvla -Wno-missing-field-initializers)
+set(hardening -fstack-protector-strong -fno-common -fPIE)
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE None) # the preset says it all
+endif()
+
+if(PL_PRESET STREQUAL "release")
+  add_compile_options(-O2 -g -D_FORTIFY_SOURCE=2)
+  add_link_options(-Wl,-z,relro,-z,now)
+elseif(PL_PRESET STREQUAL "asan")
+  add_compile_options(-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=address,undefined)
+elseif(PL_PRESET STREQUAL "tsan")
+  add_compile_options(-O1 -g -fno-omit-frame-pointer -fsanitize=thread)
+  add_link_options(-fsanitize=thread)
+elseif(PL_PRESET STREQUAL "fuzz")
+  if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "PL_PRESET=fuzz needs clang: cmake -DCMAKE_C_COMPILER=clang-14")
+  endif()
+  add_compile_options(-O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined
+      -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=address,undefined)
+else()
+  message(FATAL_ERROR "PL_PRESET=${PL_PRESET}: known are release, asan, tsan, fuzz")
+endif()
+add_compile_options(${hardening})
+add_compile_definitions(_GNU_SOURCE PL_VERSION="${PROJECT_VERSION}")
+add_link_options(-pie)
