@@ -1,0 +1,295 @@
+/* The model of the XGBoost runtime: one booster, or several that vote. */
+#include "model.h"
+
+#include "base/mem.h"
+#include "booster.h"
+#include "matrix.h"
+#include "refuse.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAX_FILES 64
+#define CHUNK_CELLS                                                                                                    \
+    ((size_t)1 << 20) /* rows go to XGBoost in pieces of so many cells: bounds what it and padding allocate */
+
+struct model {
+    struct booster *boosters[MAX_FILES];
+    unsigned count;
+    enum output_meaning meaning;
+    bool vote; /* the most frequent answer, not the mean */
+    struct model_facts facts;
+    float *out; /* ensembles and many rows: predictions put together */
+    size_t out_cap;
+    float *ballots; /* vote: count * rows of a piece */
+    size_t ballot_cap;
+};
+
+struct name_list {
+    char *names[MAX_FILES];
+    unsigned count;
+};
+
+static void name_list_done(struct name_list *l)
+{
+    for (unsigned i = 0; i < l->count; i++)
+        free(l->names[i]);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static enum pl_code list_files(const char *path, struct name_list *out, struct pl_err *err)
+{
+    DIR *dir = opendir(path);
+    struct dirent *entry;
+    enum pl_code code = PL_OK;
+
+    if (!dir)
+        return refuse(err, STATUS_FAILED, "Unable to load model: cannot open the model directory: %s", strerror(errno));
+    while (code == PL_OK && (entry = readdir(dir))) {
+        struct stat st;
+
+        if (entry->d_name[0] == '.' || fstatat(dirfd(dir), entry->d_name, &st, 0) != 0 || !S_ISREG(st.st_mode))
+            continue;
+        if (out->count == MAX_FILES)
+            code = refuse(err, STATUS_FAILED, "Unable to load model: more than %d model files", MAX_FILES);
+        else
+            out->names[out->count++] = pl_strdup(entry->d_name);
+    }
+    closedir(dir);
+    if (code == PL_OK && out->count == 0)
+        code =
+            refuse(err, STATUS_FAILED, "Unable to load model: there is no model file in the top level of the artifact");
+    qsort(out->names, out->count, sizeof(out->names[0]), by_name);
+    return code;
+}
+
+static enum pl_code load_file(struct model *m, const char *dir, const char *name, struct pl_err *err)
+{
+    pl_cleanup(pl_free_p) char *path = pl_format("%s/%s", dir, name);
+    pl_cleanup(pl_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct refuse_quote q = refuse_quote(name, strlen(name));
+    struct stat st;
+    enum pl_code code;
+    void *bytes;
+
+    if (fd < 0 || fstat(fd, &st) != 0)
+        return refuse(err, STATUS_FAILED, "Unable to load model: %s: %s", q.text, strerror(errno));
+    if (st.st_size == 0)
+        return refuse(err, STATUS_FAILED, "Unable to load model: %s: the file is empty", q.text);
+    bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (bytes == MAP_FAILED)
+        return refuse(err, STATUS_FAILED, "Unable to load model: %s: %s", q.text, strerror(errno));
+    code = booster_open(&m->boosters[m->count], name, bytes, (size_t)st.st_size, err);
+    (void)munmap(bytes, (size_t)st.st_size);
+    m->count += code == PL_OK;
+    return code;
+}
+
+static enum output_meaning meaning_of(const char *objective)
+{
+    static const struct {
+        const char *objective;
+        enum output_meaning meaning;
+    } known[] = {
+        { "binary:logistic", MEANING_PROBABILITY },  { "binary:logitraw", MEANING_MARGIN },
+        { "binary:hinge", MEANING_CLASS },           { "multi:softmax", MEANING_CLASS },
+        { "multi:softprob", MEANING_PROBABILITIES },
+    };
+
+    for (size_t i = 0; i < PL_COUNT(known); i++)
+        if (strcmp(objective, known[i].objective) == 0)
+            return known[i].meaning;
+    return MEANING_SCORE;
+}
+
+/* Boosters that vote must agree on what they answer; they may differ in columns, the smallest count is the model's. */
+static enum pl_code check_members(struct model *m, struct pl_err *err)
+{
+    const struct booster_facts *first = booster_facts(m->boosters[0]);
+
+    m->facts.features = first->features;
+    for (unsigned i = 1; i < m->count; i++) {
+        const struct booster_facts *other = booster_facts(m->boosters[i]);
+
+        if (strcmp(other->objective, first->objective) != 0)
+            return refuse(err, STATUS_FAILED,
+                          "Unable to load model: files of one ensemble differ in objective: %s and %s",
+                          first->objective, other->objective);
+        if (other->features < m->facts.features)
+            m->facts.features = other->features;
+    }
+    return PL_OK;
+}
+
+enum pl_code model_open(struct model **out, const char *dir, bool ensemble, struct pl_err *err)
+{
+    pl_cleanup(name_list_done) struct name_list files = { 0 };
+    pl_cleanup(model_close_p) struct model *m = PL_NEW(struct model);
+
+    if (list_files(dir, &files, err) != PL_OK)
+        return PL_MODEL;
+    for (unsigned i = 0; i < (ensemble ? files.count : 1); i++)
+        if (load_file(m, dir, files.names[i], err) != PL_OK)
+            return PL_MODEL;
+    if (check_members(m, err) != PL_OK)
+        return PL_MODEL;
+    booster_version(m->facts.version, sizeof(m->facts.version));
+    strcpy(m->facts.objective, booster_facts(m->boosters[0])->objective);
+    m->facts.files = m->count;
+    m->meaning = meaning_of(m->facts.objective);
+    m->vote = m->count > 1 && m->meaning == MEANING_CLASS;
+    *out = pl_take(m);
+    return PL_OK;
+}
+
+void model_close(struct model *m)
+{
+    if (!m)
+        return;
+    for (unsigned i = 0; i < m->count; i++)
+        booster_close(m->boosters[i]);
+    free(m->out);
+    free(m->ballots);
+    free(m);
+}
+
+void model_close_p(struct model **m)
+{
+    model_close(*m);
+}
+
+const struct model_facts *model_facts(const struct model *m)
+{
+    return &m->facts;
+}
+
+static enum pl_code room(float **array, size_t *cap, size_t cells, struct pl_err *err)
+{
+    float *bigger;
+
+    if (cells <= *cap)
+        return PL_OK;
+    bigger = realloc(*array, cells * sizeof(float));
+    if (!bigger)
+        return refuse(err, STATUS_FAILED, "Unable to evaluate payload provided: no memory for %zu predictions", cells);
+    *array = bigger;
+    *cap = cells;
+    return PL_OK;
+}
+
+/* The value most members gave; of equals the smallest, as the container's. */
+static float most_frequent(const float *ballots, unsigned members, size_t stride)
+{
+    float best = ballots[0];
+    unsigned best_count = 0;
+
+    for (unsigned i = 0; i < members; i++) {
+        float value = ballots[i * stride];
+        unsigned count = 0;
+
+        for (unsigned j = 0; j < members; j++)
+            count += ballots[j * stride] == value;
+        if (count > best_count || (count == best_count && value < best)) {
+            best = value;
+            best_count = count;
+        }
+    }
+    return best;
+}
+
+/* Puts what member 'i' gave for a piece of rows into 'to'. */
+static enum pl_code gather(struct model *m, unsigned i, const float *values, size_t rows, size_t width, float *to,
+                           struct pl_err *err)
+{
+    size_t cells = rows * width;
+
+    if (m->vote) {
+        if (room(&m->ballots, &m->ballot_cap, m->count * cells, err) != PL_OK)
+            return PL_MODEL;
+        memcpy(m->ballots + i * cells, values, cells * sizeof(float));
+        if (i + 1 == m->count)
+            for (size_t c = 0; c < cells; c++)
+                to[c] = most_frequent(m->ballots + c, m->count, cells);
+        return PL_OK;
+    }
+    for (size_t c = 0; c < cells; c++) {
+        float sum = i ? to[c] + values[c] : values[c];
+        to[c] = i + 1 == m->count && m->count > 1 ? sum / (float)m->count : sum;
+    }
+    return PL_OK;
+}
+
+/* Rows [first, first + count) by all members, into m->out. */
+static enum pl_code predict_piece(struct model *m, const struct matrix *rows, size_t first, size_t count,
+                                  struct prediction *out, struct pl_err *err)
+{
+    for (unsigned i = 0; i < m->count; i++) {
+        const float *values;
+        size_t width;
+
+        if (booster_predict(m->boosters[i], rows, first, count, &values, &width, &out->list, err) != PL_OK)
+            return PL_MODEL;
+        if (out->outputs != 0 && width != out->outputs)
+            return refuse(err, STATUS_FAILED,
+                          "Unable to evaluate payload provided: files of one ensemble differ in outputs");
+        out->outputs = width;
+        if (m->count == 1 && count == rows->rows) {
+            out->values = values;
+            return PL_OK;
+        }
+        if (room(&m->out, &m->out_cap, rows->rows * width, err) != PL_OK ||
+            gather(m, i, values, count, width, m->out + first * width, err) != PL_OK)
+            return PL_MODEL;
+        out->values = m->out;
+    }
+    return PL_OK;
+}
+
+enum pl_code model_predict(struct model *m, const struct matrix *rows, struct prediction *out, struct pl_err *err)
+{
+    size_t widest = m->facts.features > m->facts.outputs ? m->facts.features : m->facts.outputs;
+    size_t step = CHUNK_CELLS / (widest * m->count);
+    const struct booster_facts *facts = booster_facts(m->boosters[0]);
+
+    if (rows->cols > m->facts.features)
+        return refuse(err, STATUS_BAD_REQUEST,
+                      "Unable to evaluate payload provided: the rows have %zu columns, but the model has %u features",
+                      rows->cols, m->facts.features);
+    *out = (struct prediction){ .rows = rows->rows, .meaning = m->meaning, .classes = facts->classes };
+    if (m->meaning != MEANING_SCORE && out->classes < 2)
+        out->classes = 2;
+    if (step == 0)
+        step = 1;
+    for (size_t first = 0; first < rows->rows; first += step) {
+        size_t left = rows->rows - first;
+
+        if (predict_piece(m, rows, first, left < step ? left : step, out, err) != PL_OK)
+            return PL_MODEL;
+    }
+    return PL_OK;
+}
+
+enum pl_code model_warm(struct model *m, struct pl_err *err)
+{
+    float missing = NAN;
+    struct matrix one = { .rows = 1, .cols = 1, .values = &missing, .count = 1 };
+    struct prediction p;
+
+    if (model_predict(m, &one, &p, err) != PL_OK) {
+        err->model_status = STATUS_FAILED;
+        return PL_MODEL;
+    }
+    m->facts.outputs = (uint32_t)p.outputs;
+    return PL_OK;
+}

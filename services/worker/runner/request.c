@@ -1,0 +1,56 @@
+#include "request.h"
+
+#include "refuse.h"
+#include "wire/wire.h"
+
+#include <stdbool.h>
+
+/* pilotlight.internal.v1.WorkerInvokeRequest */
+enum {
+    FIELD_CONTENT_TYPE = 2,
+    FIELD_ACCEPT = 3,
+    FIELD_BODY = 4,
+    FIELD_REQUEST_ID = 101,
+};
+
+static bool text_field(const struct wire_field *f, const char **out, size_t *out_len)
+{
+    if (f->type != WIRE_BYTES)
+        return false;
+    *out = f->bytes;
+    *out_len = f->len;
+    return true;
+}
+
+static bool field(struct request *r, const struct wire_field *f)
+{
+    switch (f->number) {
+    case FIELD_CONTENT_TYPE:
+        return text_field(f, &r->content_type, &r->content_type_len);
+    case FIELD_ACCEPT:
+        return text_field(f, &r->accept, &r->accept_len);
+    case FIELD_BODY:
+        return text_field(f, &r->body, &r->body_len);
+    case FIELD_REQUEST_ID:
+        r->request_id = f->value;
+        return f->type == WIRE_VARINT;
+    default:
+        return true;
+    }
+}
+
+enum pl_code request_read(struct request *out, const uint8_t *payload, size_t n, struct pl_err *err)
+{
+    struct wire_reader reader;
+    struct wire_field f;
+    struct iovec span;
+
+    *out = (struct request){ 0 };
+    wire_read_flat(&reader, &span, payload, n);
+    while (wire_next(&reader, &f))
+        if (!field(out, &f))
+            return refuse(err, STATUS_BAD_REQUEST, "the request's field %u has another type than declared", f.number);
+    if (reader.malformed)
+        return refuse(err, STATUS_BAD_REQUEST, "the request is not a valid protobuf message");
+    return PL_OK;
+}
