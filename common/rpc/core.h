@@ -1,0 +1,83 @@
+/* core - what the files of this room share and nobody else sees: completions, the runtime, messages and statuses in the
+ * forms that the C core wants. */
+#ifndef RPC_CORE_H
+#define RPC_CORE_H
+
+#include "rpc/rpc.h"
+
+#include <grpc/grpc.h>
+#include <grpc/byte_buffer.h>
+#include <grpc/slice.h>
+#include <grpc/support/time.h>
+#include <protobuf-c/protobuf-c.h>
+#include <stdatomic.h>
+
+/* ---- runtime ---- */
+
+/* Every tag is one of these, embedded in the call, channel or server that waits; the field it sits in says what for.
+ * 'done' runs on the pump thread with the turn. 'ok' is the core's: false means that the operation cannot happen any
+ * more (a stream has ended, a server shuts down), never that a call failed. */
+struct rpc_completion {
+    void (*done)(struct rpc_completion *c, bool ok);
+};
+
+struct loop *rpc_loop(struct rpc *r);
+struct metrics *rpc_metrics(struct rpc *r);
+grpc_completion_queue *rpc_queue(struct rpc *r);
+/* One for each server and channel that still waits for completions: rpc_free() waits for them. */
+void rpc_hold(struct rpc *r);
+void rpc_release(struct rpc *r);
+
+/* ---- bytes ---- */
+
+/* Shares the slices of 'b' and destroys it; NULL gives NULL. */
+struct rpc_bytes *rpc_bytes_from_core(grpc_byte_buffer *b);
+/* Shares the slices; the caller destroys it once the core has sent it. NULL counts as empty. */
+grpc_byte_buffer *rpc_bytes_to_core(const struct rpc_bytes *b);
+
+/* ---- messages ---- */
+
+grpc_byte_buffer *rpc_pack(const ProtobufCMessage *m);
+/* NULL with PL_INVALID in 'err': malformed protobuf, or a string field that is not UTF-8, named by its path.
+ * 'what' ("request", "reply") begins the text. */
+ProtobufCMessage *rpc_unpack(const ProtobufCMessageDescriptor *d, const struct rpc_bytes *b, const char *what,
+                             struct pl_err *err);
+/* True when every string in 'm' is UTF-8; else 'path' gets the first that is not, "variants[0].name". */
+bool rpc_utf8_check(const ProtobufCMessage *m, char *path, size_t size);
+
+/* ---- statuses ---- */
+
+#define RPC_STATUS_DETAILS "grpc-status-details-bin"
+
+/* google.rpc.Status as bytes: the caller unrefs. Empty when the code is PL_OK. */
+grpc_slice rpc_status_details(const struct pl_err *err);
+grpc_status_code rpc_status_code(const struct pl_err *err);
+/* "OK", "INVALID_ARGUMENT": the label of metrics. */
+const char *rpc_status_name(grpc_status_code code);
+/* What a call ended with, as our error; 'trailing' may hold details. */
+void rpc_status_decode(grpc_status_code code, grpc_slice text, const grpc_metadata_array *trailing, struct pl_err *out);
+
+/* ---- small helpers ---- */
+
+gpr_timespec rpc_deadline_after_ms(int64_t ms); /* INT64_MAX: never */
+
+/* ---- TLS ---- */
+
+bool rpc_tls_enabled(const struct rpc_tls *t);
+/* NULL with 'err' naming the file. */
+grpc_server_credentials *rpc_tls_server(const struct rpc_tls *t, struct pl_err *err);
+grpc_channel_credentials *rpc_tls_client(const struct rpc_tls *t, struct pl_err *err);
+
+/* Pings: a side that hears nothing for RPC_PING_TIME_MS asks, and gives the connection up RPC_PING_TIMEOUT_MS later.
+ * Servers accept pings as often as RPC_PING_MIN_MS, with or without calls. */
+#define RPC_PING_TIME_MS    20000
+#define RPC_PING_TIMEOUT_MS 10000
+#define RPC_PING_MIN_MS     5000
+/* Room for our largest status: message 1 KiB (percent-encoded up to 3) and details (base64) beside the caller's
+ * headers. */
+#define RPC_MAX_METADATA_BYTES (16 << 10)
+/* Flow-control window of a stream: what a peer may send before we have read it. Fixed, because probing the bandwidth
+ * for a better one costs pings on every busy connection. */
+#define RPC_WINDOW_BYTES (1 << 20)
+
+#endif

@@ -1,1 +1,0 @@
-#include "rpc/client.h"

@@ -1,0 +1,131 @@
+#include "core.h"
+
+#include "base/mem.h"
+#include "base/time.h"
+#include "log/log.h"
+#include "loop/loop.h"
+
+#include <grpc/support/log.h>
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+/* Servers and channels that are being closed end within a network round trip; longer means that an owner forgot one. */
+#define RPC_FREE_WAIT_S 20
+
+struct rpc {
+    struct loop *loop;
+    struct metrics *metrics;
+    grpc_completion_queue *queue;
+    pthread_t pump;
+    pthread_mutex_t lock; /* guards 'held' only */
+    pthread_cond_t idle;
+    unsigned held;
+};
+
+/* The whole of the polling thread. */
+static void *rpc_pump(void *arg)
+{
+    struct rpc *r = arg;
+    gpr_timespec never = gpr_inf_future(GPR_CLOCK_REALTIME);
+    for (;;) {
+        grpc_event ev = grpc_completion_queue_next(r->queue, never, NULL);
+        if (ev.type == GRPC_QUEUE_SHUTDOWN)
+            return NULL;
+        struct rpc_completion *c = ev.tag;
+        loop_enter(r->loop);
+        c->done(c, ev.success != 0);
+        loop_leave(r->loop);
+    }
+}
+
+/* The core's own log lines are diagnostics of failures that also reach us as statuses. */
+static void rpc_core_log(gpr_log_func_args *args)
+{
+    log_debug("grpc", LOG_STR("severity", gpr_log_severity_string(args->severity)), LOG_STR("file", args->file),
+              LOG_INT("line", args->line), LOG_STR("message", args->message));
+}
+
+struct rpc *rpc_new(struct loop *l, struct metrics *m)
+{
+    struct rpc *r = PL_NEW(struct rpc);
+    r->loop = l;
+    r->metrics = m;
+    gpr_set_log_function(rpc_core_log);
+    grpc_init();
+    r->queue = grpc_completion_queue_create_for_next(NULL);
+    pthread_mutex_init(&r->lock, NULL);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&r->idle, &attr);
+    pthread_condattr_destroy(&attr);
+    int failed = pthread_create(&r->pump, NULL, rpc_pump, r);
+    if (failed)
+        pl_die("rpc: cannot start the pump thread: %s", strerror(failed));
+    pthread_setname_np(r->pump, "rpc-pump");
+    return r;
+}
+
+static void rpc_wait_idle(struct rpc *r)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += RPC_FREE_WAIT_S;
+    pthread_mutex_lock(&r->lock);
+    while (r->held > 0)
+        if (pthread_cond_timedwait(&r->idle, &r->lock, &until) != 0)
+            pl_die("rpc: %u servers or channels were not freed before the runtime", r->held);
+    pthread_mutex_unlock(&r->lock);
+}
+
+void rpc_free(struct rpc *r)
+{
+    if (!r)
+        return;
+    rpc_wait_idle(r);
+    grpc_completion_queue_shutdown(r->queue);
+    pthread_join(r->pump, NULL);
+    grpc_completion_queue_destroy(r->queue);
+    grpc_shutdown_blocking();
+    pthread_cond_destroy(&r->idle);
+    pthread_mutex_destroy(&r->lock);
+    free(r);
+}
+
+struct loop *rpc_loop(struct rpc *r)
+{
+    return r->loop;
+}
+
+struct metrics *rpc_metrics(struct rpc *r)
+{
+    return r->metrics;
+}
+
+grpc_completion_queue *rpc_queue(struct rpc *r)
+{
+    return r->queue;
+}
+
+void rpc_hold(struct rpc *r)
+{
+    pthread_mutex_lock(&r->lock);
+    r->held++;
+    pthread_mutex_unlock(&r->lock);
+}
+
+void rpc_release(struct rpc *r)
+{
+    pthread_mutex_lock(&r->lock);
+    if (--r->held == 0)
+        pthread_cond_broadcast(&r->idle);
+    pthread_mutex_unlock(&r->lock);
+}
+
+gpr_timespec rpc_deadline_after_ms(int64_t ms)
+{
+    if (ms == INT64_MAX)
+        return gpr_inf_future(GPR_CLOCK_MONOTONIC);
+    return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(ms, GPR_TIMESPAN));
+}

@@ -1,0 +1,78 @@
+/* proto3 strings are UTF-8 by definition, but protobuf-c lets anything through; so every unpacked message is walked
+ * along its descriptor once. The depth is that of the message types, none of which contains itself. */
+#include "core.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct walk {
+    char *path;
+    size_t size;
+};
+
+static bool walk_message(const struct walk *w, size_t at, const ProtobufCMessage *m);
+
+/* "name" or "name[3]" after what is at 'at' already; returns the new end, cut at the size. */
+static size_t walk_name(const struct walk *w, size_t at, const ProtobufCFieldDescriptor *f, size_t index)
+{
+    const char *dot = at > 0 ? "." : "";
+    int n = f->label == PROTOBUF_C_LABEL_REPEATED
+                ? snprintf(w->path + at, w->size - at, "%s%s[%zu]", dot, f->name, index)
+                : snprintf(w->path + at, w->size - at, "%s%s", dot, f->name);
+    size_t end = at + (n > 0 ? (size_t)n : 0);
+    return end < w->size ? end : w->size - 1;
+}
+
+static bool walk_value(const struct walk *w, size_t at, const ProtobufCFieldDescriptor *f, const void *value,
+                       size_t index)
+{
+    const void *p = *(void *const *)value;
+    if (!p)
+        return true;
+    if (f->type == PROTOBUF_C_TYPE_STRING) {
+        if (pl_utf8_valid(p, strlen(p)))
+            return true;
+        walk_name(w, at, f, index);
+        return false;
+    }
+    return walk_message(w, walk_name(w, at, f, index), p);
+}
+
+static bool walk_field(const struct walk *w, size_t at, const ProtobufCFieldDescriptor *f, const ProtobufCMessage *m)
+{
+    const char *base = (const char *)m;
+    const void *member = base + f->offset;
+    if (f->label == PROTOBUF_C_LABEL_REPEATED) {
+        size_t count = *(const size_t *)(const void *)(base + f->quantifier_offset);
+        void *const *array = *(void *const *const *)member;
+        for (size_t i = 0; i < count; i++)
+            if (!walk_value(w, at, f, &array[i], i))
+                return false;
+        return true;
+    }
+    bool in_oneof = f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF;
+    if (in_oneof && *(const uint32_t *)(const void *)(base + f->quantifier_offset) != f->id)
+        return true;
+    return walk_value(w, at, f, member, 0);
+}
+
+static bool walk_message(const struct walk *w, size_t at, const ProtobufCMessage *m)
+{
+    for (unsigned i = 0; i < m->descriptor->n_fields; i++) {
+        const ProtobufCFieldDescriptor *f = &m->descriptor->fields[i];
+        if (f->type != PROTOBUF_C_TYPE_STRING && f->type != PROTOBUF_C_TYPE_MESSAGE)
+            continue;
+        if (!walk_field(w, at, f, m))
+            return false;
+    }
+    return true;
+}
+
+bool rpc_utf8_check(const ProtobufCMessage *m, char *path, size_t size)
+{
+    struct walk w = { path, size };
+    path[0] = '\0';
+    return walk_message(&w, 0, m);
+}
