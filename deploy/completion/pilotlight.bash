@@ -1,0 +1,137 @@
+# bash completion of pilotlight; made by `pilotlight completion bash`, do not edit.
+
+# Names of a kind as the server knows them; nothing when it does not answer at once.
+_pilotlight_names()
+{
+    timeout 2 pilotlight get "$1" -o name 2>/dev/null
+}
+
+_pilotlight()
+{
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} words= i word kind=
+    COMPREPLY=()
+    if [ "$COMP_CWORD" -eq 1 ]; then
+        words="up apply get describe delete invoke config completion version help"
+        COMPREPLY=($(compgen -W "$words" -- "$cur"))
+        return
+    fi
+    case $command in
+    up)
+        case $prev in
+        --state) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+        esac
+        if [[ $cur == -* ]]; then
+            words=" --state --port --listen --set --foreground-logs --start-timeout --help"
+        fi
+        ;;
+    apply)
+        case $prev in
+        -f | --file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --tls-ca) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --tls-cert) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --tls-key) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        esac
+        if [[ $cur == -* ]]; then
+            words=" --file --dry-run --no-wait --replace --timeout --server --router --control --tls-ca --tls-cert --tls-key --help"
+        fi
+        ;;
+    get)
+        case $prev in
+        -o | --output) COMPREPLY=($(compgen -W "table json yaml name" -- "$cur")); return ;;
+        --tls-ca) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --tls-cert) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --tls-key) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        esac
+        if [[ $cur == -* ]]; then
+            words=" --name-contains --output --server --router --control --tls-ca --tls-cert --tls-key --help"
+        elif [ "$COMP_CWORD" -eq 2 ]; then
+            words="models endpoint-configs endpoints instances variants hosts"
+        elif [ "$COMP_CWORD" -eq 3 ]; then
+            words=$(_pilotlight_names "$prev")
+        fi
+        ;;
+    describe)
+        case $prev in
+        -o | --output) COMPREPLY=($(compgen -W "table json yaml name" -- "$cur")); return ;;
+        --tls-ca) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --tls-cert) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --tls-key) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        esac
+        if [[ $cur == -* ]]; then
+            words=" --output --server --router --control --tls-ca --tls-cert --tls-key --help"
+        elif [ "$COMP_CWORD" -eq 2 ]; then
+            words="model endpoint-config endpoint"
+        elif [ "$COMP_CWORD" -eq 3 ]; then
+            words=$(_pilotlight_names "$prev")
+        fi
+        ;;
+    delete)
+        case $prev in
+        -f | --file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --tls-ca) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --tls-cert) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --tls-key) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        esac
+        if [[ $cur == -* ]]; then
+            words=" --file --wait --ignore-missing --timeout --server --router --control --tls-ca --tls-cert --tls-key --help"
+        elif [ "$COMP_CWORD" -eq 2 ]; then
+            words="model endpoint-config endpoint"
+        elif [ "$COMP_CWORD" -eq 3 ]; then
+            words=$(_pilotlight_names "$prev")
+        fi
+        ;;
+    invoke)
+        case $prev in
+        -f | --file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --tls-ca) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --tls-cert) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --tls-key) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        esac
+        if [[ $cur == -* ]]; then
+            words=" --file --rows --content-type --accept --target-variant --custom-attributes --inference-id --timeout --repeat --concurrency --quiet --verbose --server --router --control --tls-ca --tls-cert --tls-key --help"
+        elif [ "$COMP_CWORD" -eq 2 ]; then
+            words=$(_pilotlight_names endpoints)
+        fi
+        ;;
+    config)
+        case $prev in
+        -f | --file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        esac
+        if [[ $cur == -* ]]; then
+            words=" --file --help"
+        elif [ "$COMP_CWORD" -eq 2 ]; then
+            words="check"
+        fi
+        ;;
+    completion)
+        case $prev in
+        esac
+        if [[ $cur == -* ]]; then
+            words=" --help"
+        elif [ "$COMP_CWORD" -eq 2 ]; then
+            words="bash"
+        fi
+        ;;
+    version)
+        case $prev in
+        --tls-ca) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --tls-cert) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --tls-key) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        esac
+        if [[ $cur == -* ]]; then
+            words=" --server --router --control --tls-ca --tls-cert --tls-key --help"
+        fi
+        ;;
+    help)
+        case $prev in
+        esac
+        if [[ $cur == -* ]]; then
+            words=" --help"
+        elif [ "$COMP_CWORD" -eq 2 ]; then
+            words="exit-codes manifest up apply get describe delete invoke config completion version help"
+        fi
+        ;;
+    esac
+    COMPREPLY=($(compgen -W "$words" -- "$cur"))
+}
+complete -F _pilotlight pilotlight

@@ -1,0 +1,11 @@
+/* up - one-machine mode: control, worker and router under one supervisor. See up.c for the story. */
+#ifndef CTL_UP_H
+#define CTL_UP_H
+
+#include "exits.h"
+#include "up_layout.h"
+
+/* Runs until SIGINT or SIGTERM; prints progress to stdout. */
+enum ctl_exit up_run(const struct up_options *o);
+
+#endif
