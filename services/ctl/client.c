@@ -151,14 +151,22 @@ struct rpc_channel *client_channel(struct client *c, enum client_server server)
     return c->channels[server];
 }
 
-/* A server that answers names a reason; without one the connection itself failed. */
+/* What the C core says when there was no server to answer. */
+static bool is_unconnected(const struct pl_err *err)
+{
+    return err->code == PL_UNAVAILABLE && !*err->reason &&
+           (strcasestr(err->message, "failed to connect") || strcasestr(err->message, "DNS resolution failed"));
+}
+
 enum pl_code client_explain(struct client *c, enum client_server server, struct pl_err *err)
 {
+    const char *target = rpc_channel_target(c->channels[server]);
+    if (is_unconnected(err))
+        return pl_fail(err, PL_UNAVAILABLE, NULL,
+                       "cannot reach %s at %s; is `pilotlight up` running there? (--server, PILOTLIGHT_SERVER)",
+                       server_names[server], target);
     if (err->code == PL_UNAVAILABLE && !*err->reason)
-        pl_fail(err, PL_UNAVAILABLE, NULL,
-                "cannot reach %s at %s; is `pilotlight up` running there? (--server, "
-                "PILOTLIGHT_SERVER)",
-                server_names[server], rpc_channel_target(c->channels[server]));
+        return pl_err_prefix(err, "%s at %s", server_names[server], target);
     return err->code;
 }
 
