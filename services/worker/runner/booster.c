@@ -140,7 +140,7 @@ static enum pl_code read_facts(struct booster *b, const char *name, struct pl_er
         pl_parse_u64(text, 1u << 20, &classes))
         b->facts.classes = (uint32_t)classes;
     b->in_place =
-        !(config_value(config, "learner_train_param", "booster", text, sizeof(text)) && strcmp(text, "gblinear") == 0);
+        config_value(config, "learner_train_param", "booster", text, sizeof(text)) && strcmp(text, "gbtree") == 0;
     return PL_OK;
 }
 

@@ -2,8 +2,9 @@
  *
  * One thread, always: for single rows OpenMP's threads cost up to ten times what they save, and OMP_NUM_THREADS=1 must
  * be in the environment before libgomp is loaded (main.c). Predictions go through the in-place API with a proxy DMatrix
- * that is kept: without it every call opens two cgroup files. Boosters that lack in-place prediction (gblinear) copy
- * into a DMatrix. */
+ * that is kept: without it every call opens two cgroup files. Other boosters than gbtree copy into a DMatrix: gblinear
+ * has no in-place prediction, and dart's sums its trees in another order than Booster.predict(), which shows in the
+ * last digits. */
 #ifndef RUNNER_BOOSTER_H
 #define RUNNER_BOOSTER_H
 

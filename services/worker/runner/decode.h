@@ -23,4 +23,8 @@ PL_MUST_CHECK enum pl_code decode_libsvm(struct matrix *m, const char *body, siz
 /* [1, 2], [[1, 2], [3, null]], or {"instances": either of these}. */
 PL_MUST_CHECK enum pl_code decode_json(struct matrix *m, const char *body, size_t n, struct pl_err *err);
 
+/* RecordIO of protobuf records, as SageMaker's algorithms exchange them: the feature "values" of each is a row, dense,
+ * or sparse when it has keys. Labels and other features are ignored. Makes 'm' sparse when the first record is. */
+PL_MUST_CHECK enum pl_code decode_recordio(struct matrix *m, const char *body, size_t n, struct pl_err *err);
+
 #endif

@@ -1,6 +1,7 @@
 #include "tensor.h"
 
 #include "matrix.h"
+#include "packed.h"
 #include "refuse.h"
 #include "wire/wire.h"
 
@@ -8,19 +9,12 @@
 
 #define MAX_DIMENSIONS 2
 
-enum datatype { TYPE_FP32, TYPE_FP64, TYPE_INT32, TYPE_INT64, TYPE_COUNT };
-
-/* 'field' is the type's place in InferTensorContents; 'packed' how one value looks there. */
-static const struct {
-    const char *name;
-    size_t size;
-    uint32_t field;
-    enum wire_type packed;
-} types[TYPE_COUNT] = {
-    [TYPE_FP32] = { "FP32", 4, 6, WIRE_FIXED32 },
-    [TYPE_FP64] = { "FP64", 8, 7, WIRE_FIXED64 },
-    [TYPE_INT32] = { "INT32", 4, 2, WIRE_VARINT },
-    [TYPE_INT64] = { "INT64", 8, 3, WIRE_VARINT },
+/* The place of each type in InferTensorContents. */
+static const uint32_t contents_field[PACKED_TYPE_COUNT] = {
+    [PACKED_FP32] = 6,
+    [PACKED_FP64] = 7,
+    [PACKED_INT32] = 2,
+    [PACKED_INT64] = 3,
 };
 
 /* The parts of the request that hold the tensor; all point into the body. */
@@ -103,23 +97,6 @@ static bool read_parts(const char *body, size_t n, struct parts *parts, struct t
     return !reader.malformed;
 }
 
-/* One varint at '*at'; false: it is cut off or too long. */
-static bool varint(const uint8_t **at, const uint8_t *end, uint64_t *out)
-{
-    uint64_t value = 0;
-
-    for (unsigned shift = 0; shift < 64 && *at < end; shift += 7) {
-        uint8_t byte = *(*at)++;
-
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        if (!(byte & 0x80)) {
-            *out = value;
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool add_dimension(struct input *in, uint64_t value)
 {
     if (in->dimensions < MAX_DIMENSIONS)
@@ -139,7 +116,7 @@ static bool take_shape(const struct wire_field *f, struct input *in)
     if (f->type != WIRE_BYTES)
         return false;
     for (const uint8_t *end = at + f->len; at < end;)
-        if (!varint(&at, end, &value) || !add_dimension(in, value))
+        if (!packed_varint(&at, end, &value) || !add_dimension(in, value))
             return false;
     return true;
 }
@@ -166,59 +143,7 @@ static bool read_input(const struct wire_field *input, struct input *out)
     return good && !reader.malformed;
 }
 
-static float to_float(enum datatype type, uint64_t bits)
-{
-    float single;
-    double twice;
-    uint32_t low = (uint32_t)bits;
-
-    switch (type) {
-    case TYPE_FP32:
-        memcpy(&single, &low, sizeof(single));
-        return single;
-    case TYPE_FP64:
-        memcpy(&twice, &bits, sizeof(twice));
-        return (float)twice;
-    case TYPE_INT32:
-        return (float)(int32_t)low;
-    default:
-        return (float)(int64_t)bits;
-    }
-}
-
-/* 'n' bytes of little-endian values. */
-static enum pl_code add_raw(struct matrix *m, enum datatype type, const uint8_t *bytes, size_t n, struct pl_err *err)
-{
-    size_t size = types[type].size;
-
-    if (n % size != 0)
-        return refuse(err, STATUS_UNSUPPORTED, "%zu bytes of contents are no whole number of %s values", n,
-                      types[type].name);
-    if (matrix_reserve(m, n / size, err) != PL_OK)
-        return PL_MODEL;
-    for (size_t at = 0; at < n; at += size) {
-        uint64_t bits = 0;
-
-        memcpy(&bits, bytes + at, size);
-        m->values[m->count++] = to_float(type, bits);
-    }
-    return PL_OK;
-}
-
-static enum pl_code add_varints(struct matrix *m, enum datatype type, const uint8_t *at, size_t n, struct pl_err *err)
-{
-    for (const uint8_t *end = at + n; at < end;) {
-        uint64_t value;
-
-        if (!varint(&at, end, &value))
-            return malformed(err);
-        if (matrix_add(m, to_float(type, value), err) != PL_OK)
-            return PL_MODEL;
-    }
-    return PL_OK;
-}
-
-static enum pl_code add_typed(struct matrix *m, enum datatype type, const struct wire_field *contents,
+static enum pl_code add_typed(struct matrix *m, enum packed_type type, const struct wire_field *contents,
                               struct pl_err *err)
 {
     struct wire_reader reader;
@@ -227,28 +152,21 @@ static enum pl_code add_typed(struct matrix *m, enum datatype type, const struct
     enum pl_code code = PL_OK;
 
     wire_read_flat(&reader, &span, contents->bytes, contents->len);
-    while (code == PL_OK && wire_next(&reader, &f)) {
-        if (f.number != types[type].field)
-            continue;
-        if (f.type == types[type].packed)
-            code = matrix_add(m, to_float(type, f.value), err);
-        else if (f.type != WIRE_BYTES)
-            code = malformed(err);
-        else if (types[type].packed == WIRE_VARINT)
-            code = add_varints(m, type, f.bytes, f.len, err);
-        else
-            code = add_raw(m, type, f.bytes, f.len, err);
-    }
+    while (code == PL_OK && wire_next(&reader, &f))
+        if (f.number == contents_field[type])
+            code = packed_add_field(m, type, &f, err);
     return code == PL_OK && reader.malformed ? malformed(err) : code;
 }
 
-static enum pl_code find_type(struct tensor_text name, enum datatype *out, struct pl_err *err)
+static enum pl_code find_type(struct tensor_text name, enum packed_type *out, struct pl_err *err)
 {
     struct refuse_quote q = refuse_quote(name.s, name.n);
 
-    for (unsigned type = 0; type < TYPE_COUNT; type++) {
-        if (name.n == strlen(types[type].name) && memcmp(name.s, types[type].name, name.n) == 0) {
-            *out = (enum datatype)type;
+    for (unsigned type = 0; type < PACKED_TYPE_COUNT; type++) {
+        const char *known = packed_type_name((enum packed_type)type);
+
+        if (name.n == strlen(known) && memcmp(name.s, known, name.n) == 0) {
+            *out = (enum packed_type)type;
             return PL_OK;
         }
     }
@@ -273,7 +191,7 @@ enum pl_code decode_tensor(struct matrix *m, struct tensor_request *out, const c
 {
     struct parts parts = { 0 };
     struct input in = { 0 };
-    enum datatype type = TYPE_FP32;
+    enum packed_type type = PACKED_FP32;
     enum pl_code code = PL_OK;
 
     *out = (struct tensor_request){ 0 };
@@ -294,7 +212,7 @@ enum pl_code decode_tensor(struct matrix *m, struct tensor_request *out, const c
     if (out->raw && in.has_contents && in.contents.len > 0)
         return refuse(err, STATUS_UNSUPPORTED, "inputs[0].contents and raw_input_contents are both set");
     if (out->raw)
-        code = add_raw(m, type, parts.raw.bytes, parts.raw.len, err);
+        code = packed_add_raw(m, type, parts.raw.bytes, parts.raw.len, err);
     else if (in.has_contents)
         code = add_typed(m, type, &in.contents, err);
     return code == PL_OK ? set_shape(m, &in, err) : code;

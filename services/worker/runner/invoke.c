@@ -49,6 +49,8 @@ static enum pl_code decode(enum body_kind kind, const struct request *request, s
         return decode_libsvm(rows, request->body, request->body_len, err);
     case BODY_JSON:
         return decode_json(rows, request->body, request->body_len, err);
+    case BODY_RECORDIO:
+        return decode_recordio(rows, request->body, request->body_len, err);
     case BODY_TENSOR:
         return decode_tensor(rows, tensor, request->body, request->body_len, err);
     case BODY_KIND_COUNT:

@@ -107,7 +107,9 @@ enum pl_code body_kind_parse(const char *text, size_t n, enum body_kind *out, st
     }
     q = refuse_quote(type.s, type.n);
     return refuse(err, STATUS_UNSUPPORTED,
-                  "content type '%s' is not supported: use text/csv, text/libsvm or application/json", q.text);
+                  "content type '%s' is not supported: use text/csv, text/libsvm, application/json or "
+                  "application/x-recordio-protobuf",
+                  q.text);
 }
 
 /* "text/csv;q=0.9" -> what it stands for, or ANSWER_KIND_COUNT. */

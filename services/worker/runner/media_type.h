@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-enum body_kind { BODY_CSV, BODY_LIBSVM, BODY_JSON, BODY_TENSOR, BODY_KIND_COUNT };
+enum body_kind { BODY_CSV, BODY_LIBSVM, BODY_JSON, BODY_RECORDIO, BODY_TENSOR, BODY_KIND_COUNT };
 enum answer_kind { ANSWER_CSV, ANSWER_JSON, ANSWER_JSONLINES, ANSWER_TENSOR, ANSWER_KIND_COUNT };
 
 /* Empty = libsvm, as the built-in container has it.

@@ -1,0 +1,586 @@
+/* The real program, spoken to as a worker host does: frames on a socketpair. All of the sample's rows in each format.
+ */
+#include "runner_test.h"
+
+#include "frame/frame.h"
+
+#include "inference/open_inference.pb-c.h"
+#include "pilotlight/internal/v1/runner.pb-c.h"
+#include "pilotlight/internal/v1/worker.pb-c.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PATIENCE_MS 60000 /* only a hang takes so long */
+
+typedef Pilotlight__Internal__V1__WorkerInvokeResponse result_t;
+typedef Pilotlight__Internal__V1__RunnerError failure_t;
+
+struct host {
+    int fd;
+    pid_t pid;
+    uint64_t next_id;
+};
+
+struct reply {
+    struct frame_header header;
+    uint8_t *payload;
+};
+
+/* What the tests share: an unpacked sample, its rows as numbers, and the reference predictions. */
+enum { ROWS = 442, COLS = 10 };
+static struct {
+    char dir[64];
+    char *rows, *predictions;
+    size_t rows_len;
+    float values[ROWS * COLS];
+} sample;
+
+static void spawn(int fds[3], const char *mode, pid_t *out_pid)
+{
+    *out_pid = fork();
+    assert_true(*out_pid >= 0);
+    if (*out_pid != 0)
+        return;
+    /* 'fds' become 2, 3 and 4; -1 = not given. */
+    for (int i = 0; i < 3; i++)
+        if (fds[i] >= 0)
+            fds[i] = fcntl(fds[i], F_DUPFD, 20);
+    for (int i = 0; i < 3; i++)
+        if (fds[i] >= 0)
+            dup2(fds[i], i + 2);
+    setenv("OMP_NUM_THREADS", "1", 1);
+    execl(RUNNER_PROGRAM, RUNNER_PROGRAM, mode, (char *)NULL);
+    _exit(99);
+}
+
+static int wait_exit(pid_t pid)
+{
+    int status;
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static struct host start(void)
+{
+    struct host h = { .next_id = 1000 };
+    int pair[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    spawn((int[3]){ -1, pair[1], -1 }, "serve", &h.pid);
+    close(pair[1]);
+    h.fd = pair[0];
+    return h;
+}
+
+static int stop(struct host *h)
+{
+    close(h->fd);
+    return wait_exit(h->pid);
+}
+
+static void send_frame(struct host *h, enum frame_kind kind, const uint8_t *payload, size_t n)
+{
+    struct frame_header header = { .length = (uint32_t)n, .kind = kind, .id = ++h->next_id };
+    uint8_t bytes[FRAME_HEADER_SIZE];
+
+    frame_encode(&header, bytes);
+    assert_int_equal(send(h->fd, bytes, sizeof(bytes), MSG_NOSIGNAL), sizeof(bytes));
+    for (size_t at = 0; at < n;) {
+        ssize_t sent = send(h->fd, payload + at, n - at, MSG_NOSIGNAL);
+
+        assert_true(sent > 0);
+        at += (size_t)sent;
+    }
+}
+
+static void receive_bytes(struct host *h, uint8_t *out, size_t n)
+{
+    struct pollfd p = { .fd = h->fd, .events = POLLIN };
+
+    for (size_t at = 0; at < n;) {
+        ssize_t got;
+
+        assert_int_equal(poll(&p, 1, PATIENCE_MS), 1);
+        got = recv(h->fd, out + at, n - at, 0);
+        if (got <= 0)
+            fail_msg("the instance closed its end after %zu bytes", at);
+        at += (size_t)got;
+    }
+}
+
+static struct reply receive(struct host *h)
+{
+    uint8_t bytes[FRAME_HEADER_SIZE];
+    struct reply r;
+
+    receive_bytes(h, bytes, sizeof(bytes));
+    assert_true(frame_decode(bytes, &r.header));
+    assert_int_equal(r.header.id, h->next_id);
+    r.payload = malloc(r.header.length + 1);
+    assert_non_null(r.payload);
+    receive_bytes(h, r.payload, r.header.length);
+    return r;
+}
+
+static struct reply load(struct host *h, const char *dir, const char *key, const char *value)
+{
+    Pilotlight__Internal__V1__LoadRequest message = PILOTLIGHT__INTERNAL__V1__LOAD_REQUEST__INIT;
+    Pilotlight__Internal__V1__LoadRequest__EnvironmentEntry
+        entry = PILOTLIGHT__INTERNAL__V1__LOAD_REQUEST__ENVIRONMENT_ENTRY__INIT,
+        *entries[] = { &entry };
+    uint8_t bytes[1024];
+
+    message.model_dir = (char *)dir;
+    message.runtime = "xgboost";
+    entry.key = (char *)key;
+    entry.value = (char *)value;
+    message.n_environment = key != NULL;
+    message.environment = entries;
+    send_frame(h, FRAME_LOAD, bytes, pilotlight__internal__v1__load_request__pack(&message, bytes));
+    return receive(h);
+}
+
+static struct host start_loaded(const char *key, const char *value)
+{
+    struct host h = start();
+    struct reply r = load(&h, sample.dir, key, value);
+
+    assert_int_equal(r.header.kind, FRAME_LOADED);
+    free(r.payload);
+    return h;
+}
+
+static struct reply invoke(struct host *h, const char *content_type, const char *accept, const void *body, size_t n)
+{
+    Pilotlight__Internal__V1__WorkerInvokeRequest message = PILOTLIGHT__INTERNAL__V1__WORKER_INVOKE_REQUEST__INIT;
+    uint8_t *bytes;
+    size_t len;
+
+    message.endpoint_name = "diabetes";
+    message.content_type = (char *)content_type;
+    message.accept = (char *)accept;
+    message.body = (ProtobufCBinaryData){ .data = (uint8_t *)body, .len = n };
+    message.instance_id = 1;
+    message.request_id = h->next_id;
+    message.timeout_ms = 60000;
+    len = pilotlight__internal__v1__worker_invoke_request__get_packed_size(&message);
+    bytes = malloc(len + 1);
+    assert_non_null(bytes);
+    pilotlight__internal__v1__worker_invoke_request__pack(&message, bytes);
+    send_frame(h, FRAME_INVOKE, bytes, len);
+    free(bytes);
+    return receive(h);
+}
+
+static result_t *as_result(struct reply r)
+{
+    result_t *message;
+
+    if (r.header.kind == FRAME_ERROR) {
+        failure_t *error = pilotlight__internal__v1__runner_error__unpack(NULL, r.header.length, r.payload);
+        fail_msg("%s", error ? error->message : "no error message");
+    }
+    assert_int_equal(r.header.kind, FRAME_RESULT);
+    message = pilotlight__internal__v1__worker_invoke_response__unpack(NULL, r.header.length, r.payload);
+    assert_non_null(message);
+    free(r.payload);
+    return message;
+}
+
+static void assert_result(struct reply r, int status, const char *content_type, const char *body)
+{
+    result_t *message = as_result(r);
+
+    assert_int_equal(message->model_status, status);
+    assert_string_equal(message->content_type, content_type);
+    assert_int_equal(message->body.len, strlen(body));
+    assert_memory_equal(message->body.data, body, message->body.len);
+    pilotlight__internal__v1__worker_invoke_response__free_unpacked(message, NULL);
+}
+
+static void assert_error(struct reply r, enum frame_kind kind, int status, const char *text)
+{
+    failure_t *message;
+
+    assert_int_equal(r.header.kind, kind);
+    message = pilotlight__internal__v1__runner_error__unpack(NULL, r.header.length, r.payload);
+    assert_non_null(message);
+    assert_string_equal(message->message, text);
+    assert_int_equal(message->model_status, status);
+    pilotlight__internal__v1__runner_error__free_unpacked(message, NULL);
+    free(r.payload);
+}
+
+static void parse_rows(void)
+{
+    char *at = sample.rows;
+
+    for (int i = 0; i < ROWS * COLS; i++) {
+        sample.values[i] = strtof(at, &at);
+        assert_true(*at == ',' || *at == '\n');
+        at++;
+    }
+}
+
+/* Unpacks the sample with the program itself. */
+static int setup(void **state)
+{
+    int archive = open(SAMPLE "model.tar.gz", O_RDONLY | O_CLOEXEC), dir;
+    size_t n;
+    pid_t pid;
+
+    (void)state;
+    signal(SIGPIPE, SIG_IGN);
+    strcpy(sample.dir, "/tmp/pilotlight-serve-XXXXXX");
+    assert_non_null(mkdtemp(sample.dir));
+    dir = open(sample.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(archive >= 0 && dir >= 0);
+    spawn((int[3]){ -1, archive, dir }, "unpack", &pid);
+    assert_int_equal(wait_exit(pid), 0);
+    close(archive), close(dir);
+    sample.rows = read_whole(SAMPLE "rows.csv", &sample.rows_len);
+    sample.predictions = read_whole(SAMPLE "predictions.csv", &n);
+    parse_rows();
+    return 0;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st, (void)type, (void)at;
+    return remove(path);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    (void)nftw(sample.dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    free(sample.rows);
+    free(sample.predictions);
+    return 0;
+}
+
+static void load_answers_with_facts(void **state)
+{
+    struct host h = start();
+    struct reply r = load(&h, sample.dir, NULL, NULL);
+    Pilotlight__Internal__V1__LoadResponse *message;
+
+    (void)state;
+    assert_int_equal(r.header.kind, FRAME_LOADED);
+    message = pilotlight__internal__v1__load_response__unpack(NULL, r.header.length, r.payload);
+    assert_non_null(message);
+    assert_string_equal(message->facts->runtime_version, "xgboost 1.7.4");
+    assert_string_equal(message->facts->objective, "reg:squarederror");
+    assert_int_equal(message->facts->features, COLS);
+    assert_int_equal(message->facts->outputs, 1);
+    assert_int_equal(message->facts->model_files, 1);
+    assert_true(message->load_us > 0 && message->warm_us > 0);
+    pilotlight__internal__v1__load_response__free_unpacked(message, NULL);
+    free(r.payload);
+    assert_int_equal(stop(&h), 0);
+}
+
+static void csv_rows_predict_as_in_python(void **state)
+{
+    struct host h = start_loaded(NULL, NULL);
+    const char *row = sample.rows, *line = sample.predictions;
+
+    (void)state;
+    assert_result(invoke(&h, "text/csv", "", sample.rows, sample.rows_len), 200, "text/csv", sample.predictions);
+    for (int i = 0; i < ROWS; i++) {
+        const char *row_end = strchr(row, '\n'), *line_end = strchr(line, '\n') + 1;
+        char *expected = strndup(line, (size_t)(line_end - line));
+
+        assert_result(invoke(&h, "text/csv", "*/*", row, (size_t)(row_end - row)), 200, "text/csv", expected);
+        free(expected);
+        row = row_end + 1;
+        line = line_end;
+    }
+    assert_int_equal(stop(&h), 0);
+}
+
+/* The sample's rows printed value by value. */
+static char *print_rows(const char *open, const char *row_open, bool indexed, const char *separator,
+                        const char *row_close, const char *row_separator, const char *close_)
+{
+    size_t cap = 1 << 18, n = 0;
+    char *text = malloc(cap);
+
+    assert_non_null(text);
+    n += (size_t)snprintf(text + n, cap - n, "%s", open);
+    for (int i = 0; i < ROWS; i++) {
+        n += (size_t)snprintf(text + n, cap - n, "%s%s", i ? row_separator : "", row_open);
+        for (int j = 0; j < COLS; j++) {
+            n += (size_t)snprintf(text + n, cap - n, "%s", j ? separator : "");
+            if (indexed)
+                n += (size_t)snprintf(text + n, cap - n, "%d:", j);
+            n += (size_t)snprintf(text + n, cap - n, "%.9g", (double)sample.values[i * COLS + j]);
+        }
+        n += (size_t)snprintf(text + n, cap - n, "%s", row_close);
+    }
+    n += (size_t)snprintf(text + n, cap - n, "%s", close_);
+    assert_true(n < cap);
+    return text;
+}
+
+static void libsvm_and_json_predict_the_same(void **state)
+{
+    struct host h = start_loaded(NULL, NULL);
+    char *svm = print_rows("", "0 ", true, " ", "", "\n", "\n");
+    char *json = print_rows("{\"instances\": [", "[", false, ", ", "]", ", ", "]}");
+
+    (void)state;
+    assert_result(invoke(&h, "text/libsvm", "", svm, strlen(svm)), 200, "text/csv", sample.predictions);
+    assert_result(invoke(&h, "", "", svm, strlen(svm)), 200, "text/csv", sample.predictions);
+    assert_result(invoke(&h, "application/json", "text/csv", json, strlen(json)), 200, "text/csv", sample.predictions);
+    free(svm);
+    free(json);
+    assert_int_equal(stop(&h), 0);
+}
+
+static void a_tensor_predicts_the_same(void **state)
+{
+    Inference__ModelInferRequest message = INFERENCE__MODEL_INFER_REQUEST__INIT;
+    Inference__ModelInferRequest__InferInputTensor input = INFERENCE__MODEL_INFER_REQUEST__INFER_INPUT_TENSOR__INIT,
+                                                   *inputs[] = { &input };
+    int64_t shape[] = { ROWS, COLS };
+    ProtobufCBinaryData raw = { .data = (uint8_t *)sample.values, .len = sizeof(sample.values) };
+    static const char type[] = "application/vnd.open-inference.v2";
+    struct host h = start_loaded(NULL, NULL);
+    Inference__ModelInferResponse *answer;
+    char *at = sample.predictions;
+    result_t *result;
+    uint8_t *bytes;
+    size_t n;
+
+    (void)state;
+    input.datatype = "FP32";
+    input.n_shape = 2;
+    input.shape = shape;
+    message.model_name = "diabetes";
+    message.id = "7";
+    message.n_inputs = 1;
+    message.inputs = inputs;
+    message.n_raw_input_contents = 1;
+    message.raw_input_contents = &raw;
+    n = inference__model_infer_request__get_packed_size(&message);
+    bytes = malloc(n);
+    assert_non_null(bytes);
+    inference__model_infer_request__pack(&message, bytes);
+    result = as_result(invoke(&h, type, type, bytes, n));
+    assert_string_equal(result->content_type, type);
+    answer = inference__model_infer_response__unpack(NULL, result->body.len, result->body.data);
+    assert_non_null(answer);
+    assert_string_equal(answer->id, "7");
+    assert_int_equal(answer->outputs[0]->shape[0], ROWS);
+    assert_int_equal(answer->raw_output_contents[0].len, ROWS * sizeof(float));
+    for (int i = 0; i < ROWS; i++) {
+        float value;
+
+        memcpy(&value, answer->raw_output_contents[0].data + (size_t)i * sizeof(float), sizeof(float));
+        assert_true((double)value == strtod(at, &at));
+    }
+    inference__model_infer_response__free_unpacked(answer, NULL);
+    pilotlight__internal__v1__worker_invoke_response__free_unpacked(result, NULL);
+    free(bytes);
+    assert_int_equal(stop(&h), 0);
+}
+
+static void answers_have_the_container_s_status(void **state)
+{
+    static const struct {
+        const char *type, *accept, *body;
+        int status;
+        const char *message;
+    } cases[] = {
+        { "text/csv", "", "a,b\n1,2", 415, "row 1, column 1: 'a' is not a number (a header row is not accepted)" },
+        { "image/png", "", "x", 415,
+          "content type 'image/png' is not supported: use text/csv, text/libsvm, application/json or "
+          "application/x-recordio-protobuf" },
+        { "text/csv", "", "1,2,3,4,5,6,7,8,9,10,11", 400,
+          "Unable to evaluate payload provided: the rows have 11 columns, but the model has 10 features" },
+        { "", "", "10:1", 400,
+          "Unable to evaluate payload provided: the rows have 11 columns, but the model has 10 features" },
+        { "text/csv", "image/png", "1", 406,
+          "accept 'image/png' is not supported: use text/csv, application/json or application/jsonlines" },
+        { "text/csv", "application/jsonlines", "1", 500,
+          "Unable to encode predictions: application/jsonlines needs SAGEMAKER_INFERENCE_OUTPUT to be set" },
+        { "text/csv", "application/vnd.open-inference.v2", "1", 406,
+          "accept 'application/vnd.open-inference.v2' does not go with this content type" },
+        { "text/csv", "",
+          "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456"
+          "789012345678901234567890",
+          413, "the body has 121 bytes, but the limit is 120 (MAX_CONTENT_LENGTH)" },
+    };
+    struct host h = start_loaded("MAX_CONTENT_LENGTH", "120");
+
+    (void)state;
+    for (size_t i = 0; i < PL_COUNT(cases); i++)
+        assert_error(invoke(&h, cases[i].type, cases[i].accept, cases[i].body, strlen(cases[i].body)), FRAME_ERROR,
+                     cases[i].status, cases[i].message);
+    assert_result(invoke(&h, "text/csv", "", "", 0), 204, "text/csv", "");
+    /* None of these did it any harm. */
+    assert_result(invoke(&h, "text/csv", "", "59.0,2.0,32.1,101.0,157.0,93.2,38.0,4.0,4.8598,87.0", 51), 200,
+                  "text/csv", "184.40890502929688\n");
+    assert_int_equal(stop(&h), 0);
+}
+
+static void garbage_is_a_bad_request(void **state)
+{
+    struct host h = start_loaded(NULL, NULL);
+
+    (void)state;
+    send_frame(&h, FRAME_INVOKE, (const uint8_t *)"\xff\xff\xff", 3);
+    assert_error(receive(&h), FRAME_ERROR, 400, "the request is not a valid protobuf message");
+    assert_int_equal(stop(&h), 0);
+}
+
+static void json_answers_and_selected_outputs(void **state)
+{
+    static const char row[] = "59.0,2.0,32.1,101.0,157.0,93.2,38.0,4.0,4.8598,87.0";
+    struct host h = start_loaded(NULL, NULL);
+
+    (void)state;
+    assert_result(invoke(&h, "text/csv", "application/json", row, strlen(row)), 200, "application/json",
+                  "{\"predictions\": [{\"score\": 184.40890502929688}]}");
+    assert_int_equal(stop(&h), 0);
+    h = start_loaded("SAGEMAKER_INFERENCE_OUTPUT", "predicted_score,probability");
+    assert_result(invoke(&h, "text/csv", "application/jsonlines", row, strlen(row)), 200, "application/jsonlines",
+                  "{\"predicted_score\": 184.40890502929688, \"probability\": NaN}\n");
+    assert_int_equal(stop(&h), 0);
+}
+
+static void an_answer_beyond_the_limit_is_refused(void **state)
+{
+    struct host h = start_loaded(NULL, NULL);
+    size_t rows = 500000, n = 2 * rows;
+    char *body = malloc(n);
+
+    (void)state;
+    assert_non_null(body);
+    for (size_t i = 0; i < n; i += 2)
+        memcpy(body + i, "1\n", 2);
+    assert_error(invoke(&h, "text/csv", "", body, n), FRAME_ERROR, 500,
+                 "the answer for 500000 rows is larger than 6291456 bytes: send fewer rows at once");
+    /* 100,000 rows of 18 characters are fine. */
+    n = 200000;
+    pilotlight__internal__v1__worker_invoke_response__free_unpacked(as_result(invoke(&h, "text/csv", "", body, n)),
+                                                                    NULL);
+    free(body);
+    assert_int_equal(stop(&h), 0);
+}
+
+static void a_bad_model_fails_to_load(void **state)
+{
+    char dir[] = "/tmp/pilotlight-serve-XXXXXX", path[64];
+    struct host h = start();
+    FILE *file;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(path, sizeof(path), "%s/model", dir);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs("{\"version\": [1, 7, 4]}", file) >= 0);
+    fclose(file);
+    assert_error(load(&h, dir, NULL, NULL), FRAME_FAILED, 500,
+                 "Unable to load model: model: XGBoost cannot read it: Invalid cast, from Null to Object");
+    assert_int_equal(stop(&h), 0);
+    remove(path);
+    rmdir(dir);
+}
+
+/* What no host sends ends the instance: its answers could no longer be matched to questions. */
+static void a_broken_host_ends_the_instance(void **state)
+{
+    static const char bad[FRAME_HEADER_SIZE + 1] = "not a frame head";
+    int silence = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    struct host h = start_loaded(NULL, NULL);
+    int pair[2];
+
+    (void)state;
+    assert_int_equal(send(h.fd, bad, FRAME_HEADER_SIZE, 0), FRAME_HEADER_SIZE);
+    assert_int_equal(wait_exit(h.pid), 2);
+    close(h.fd);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    spawn((int[3]){ silence, pair[1], -1 }, "serve", &h.pid);
+    close(pair[1]);
+    h.fd = pair[0];
+    send_frame(&h, FRAME_INVOKE, (const uint8_t *)"", 0); /* before LOAD */
+    assert_int_equal(wait_exit(h.pid), 2);
+    close(h.fd);
+    close(silence);
+}
+
+static void an_instance_leaves_when_its_host_does(void **state)
+{
+    struct host h = start();
+
+    (void)state;
+    assert_int_equal(stop(&h), 0); /* before LOAD */
+    h = start_loaded(NULL, NULL);
+    assert_int_equal(send(h.fd, "half", 4, 0), 4);
+    shutdown(h.fd, SHUT_WR);
+    assert_int_equal(wait_exit(h.pid), 2);
+    close(h.fd);
+}
+
+/* The host is killed, and somebody else still holds its end of the socket: the instance must not wait there for ever.
+ */
+static void an_instance_dies_with_a_killed_host(void **state)
+{
+    int pair[2], ready[2];
+    struct pollfd p;
+    pid_t host;
+    char byte;
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    assert_int_equal(pipe(ready), 0);
+    host = fork();
+    assert_true(host >= 0);
+    if (host == 0) {
+        struct host h = { .fd = pair[0] };
+
+        spawn((int[3]){ -1, pair[1], -1 }, "serve", &h.pid);
+        free(load(&h, sample.dir, NULL, NULL).payload);
+        (void)!write(ready[1], "x", 1);
+        pause();
+    }
+    close(pair[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    kill(host, SIGKILL);
+    assert_int_equal(waitpid(host, NULL, 0), host);
+    p = (struct pollfd){ .fd = pair[0], .events = POLLIN };
+    assert_int_equal(poll(&p, 1, PATIENCE_MS), 1);
+    assert_int_equal(recv(pair[0], &byte, 1, 0), 0); /* its end is closed: it is gone */
+    close(pair[0]), close(ready[0]), close(ready[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(load_answers_with_facts),
+        cmocka_unit_test(csv_rows_predict_as_in_python),
+        cmocka_unit_test(libsvm_and_json_predict_the_same),
+        cmocka_unit_test(a_tensor_predicts_the_same),
+        cmocka_unit_test(answers_have_the_container_s_status),
+        cmocka_unit_test(garbage_is_a_bad_request),
+        cmocka_unit_test(json_answers_and_selected_outputs),
+        cmocka_unit_test(an_answer_beyond_the_limit_is_refused),
+        cmocka_unit_test(a_bad_model_fails_to_load),
+        cmocka_unit_test(a_broken_host_ends_the_instance),
+        cmocka_unit_test(an_instance_leaves_when_its_host_does),
+        cmocka_unit_test(an_instance_dies_with_a_killed_host),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
