@@ -93,10 +93,15 @@ void request_op_status(struct rpc_request *q, grpc_op *op)
 
 void request_status(const struct rpc_request *q, struct pl_err *out)
 {
-    if (q->failed)
+    if (q->failed) {
         *out = *q->failed;
-    else
-        rpc_status_decode(q->status, q->status_text, &q->trailing, out);
+        return;
+    }
+    rpc_status_decode(q->status, q->status_text, &q->trailing, out);
+    /* A server that shuts down resets the calls which cross its GOAWAY on the way, and the core calls that CANCELLED.
+     * Nobody here has cancelled, and nobody there has answered: repeat it elsewhere. */
+    if (out->code == PL_CANCELLED && !q->cancelled && !rpc_status_has_details(&q->trailing))
+        (void)pl_fail(out, PL_UNAVAILABLE, NULL, "%s ended the call without an answer", q->channel->target);
 }
 
 void rpc_cancel(struct rpc_request *q)

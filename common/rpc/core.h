@@ -57,6 +57,8 @@ const char *rpc_status_name(grpc_status_code code);
 /* What a call ended with, as our error; 'trailing' may hold details. */
 void rpc_status_decode(grpc_status_code code, grpc_slice text, const grpc_metadata_array *trailing, struct pl_err *out);
 
+bool rpc_status_has_details(const grpc_metadata_array *trailing);
+
 /* ---- small helpers ---- */
 
 gpr_timespec rpc_deadline_after_ms(int64_t ms); /* INT64_MAX: never */

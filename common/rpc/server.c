@@ -131,6 +131,7 @@ static void arm_all(struct rpc_server *s)
 
 static void server_shut(struct rpc_completion *done, bool ok);
 static void server_grace_over(struct loop_timer *t);
+static void server_tell(struct loop_task *t);
 
 enum pl_code rpc_server_start(struct rpc_server **out, struct rpc *r, const struct rpc_server_options *o,
                               struct pl_err *err)
@@ -140,6 +141,7 @@ enum pl_code rpc_server_start(struct rpc_server **out, struct rpc *r, const stru
     s->rpc = r;
     s->shut.done = server_shut;
     s->grace.fire = server_grace_over;
+    s->tell.run = server_tell;
     s->max_in_flight = o->max_calls_in_flight ? o->max_calls_in_flight : MAX_CALLS_IN_FLIGHT;
     s->ports = pl_new0(o->listen_count + 1, sizeof(*s->ports));
     s->port_count = o->listen_count;
@@ -242,12 +244,24 @@ void server_check_stopped(struct rpc_server *s)
         return;
     s->state = SERVER_STOPPED;
     loop_timer_clear(rpc_loop(s->rpc), &s->grace);
-    void (*drained)(void *) = s->drained;
-    void *arg = s->drained_arg;
-    if (s->free_when_stopped)
+    if (s->free_when_stopped) {
         server_destroy(s);
-    if (drained)
-        drained(arg);
+        return;
+    }
+    s->telling = true; /* later: this may be inside a handler's rpc_reply() */
+    loop_post(rpc_loop(s->rpc), &s->tell);
+}
+
+static void server_tell(struct loop_task *t)
+{
+    struct rpc_server *s = PL_CONTAINER(t, struct rpc_server, tell);
+    s->telling = false;
+    if (s->free_when_stopped) {
+        server_destroy(s);
+        return;
+    }
+    if (s->drained)
+        s->drained(s->drained_arg); /* may free 's' */
 }
 
 static void server_shut(struct rpc_completion *done, bool ok)
@@ -275,6 +289,7 @@ static void server_abandon_all(struct rpc_server *s)
     }
     if (s->in_flight > 0)
         loop_timer_set(rpc_loop(s->rpc), &s->grace, pl_now_ms() + ABANDON_AFTER_MS);
+    server_check_stopped(s);
 }
 
 static void server_grace_over(struct loop_timer *t)
@@ -302,7 +317,7 @@ void rpc_server_free(struct rpc_server *s)
 {
     if (!s)
         return;
-    if (s->state == SERVER_STOPPED) {
+    if (s->state == SERVER_STOPPED && !s->telling) {
         server_destroy(s);
         return;
     }
@@ -311,6 +326,6 @@ void rpc_server_free(struct rpc_server *s)
     if (s->state == SERVER_SERVING)
         rpc_server_drain(s, 0, NULL, NULL);
     s->drained = NULL;
-    if (!s->cancelled)
+    if (s->state == SERVER_DRAINING && !s->cancelled)
         server_cancel_all(s);
 }

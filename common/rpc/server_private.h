@@ -50,6 +50,8 @@ struct rpc_server {
     struct loop_timer grace;
     bool cancelled; /* grace is over: the next expiry abandons what is not answered */
     bool free_when_stopped;
+    struct loop_task tell; /* runs 'drained' */
+    bool telling;
     void (*drained)(void *arg);
     void *drained_arg;
 };

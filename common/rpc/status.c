@@ -255,6 +255,19 @@ static void read_details(grpc_slice bytes, struct pl_err *out)
     google__rpc__status__free_unpacked(s, NULL);
 }
 
+static const grpc_slice *find_details(const grpc_metadata_array *trailing)
+{
+    for (size_t i = 0; trailing && i < trailing->count; i++)
+        if (grpc_slice_str_cmp(trailing->metadata[i].key, RPC_STATUS_DETAILS) == 0)
+            return &trailing->metadata[i].value;
+    return NULL;
+}
+
+bool rpc_status_has_details(const grpc_metadata_array *trailing)
+{
+    return find_details(trailing) != NULL;
+}
+
 void rpc_status_decode(grpc_status_code code, grpc_slice message, const grpc_metadata_array *trailing,
                        struct pl_err *out)
 {
@@ -263,7 +276,7 @@ void rpc_status_decode(grpc_status_code code, grpc_slice message, const grpc_met
         return;
     /* Through pl_fail, which makes it UTF-8 and cuts it. */
     pl_fail(out, out->code, NULL, "%.*s", (int)GRPC_SLICE_LENGTH(message), (const char *)GRPC_SLICE_START_PTR(message));
-    for (size_t i = 0; trailing && i < trailing->count; i++)
-        if (grpc_slice_str_cmp(trailing->metadata[i].key, RPC_STATUS_DETAILS) == 0)
-            read_details(trailing->metadata[i].value, out);
+    const grpc_slice *details = find_details(trailing);
+    if (details)
+        read_details(*details, out);
 }
