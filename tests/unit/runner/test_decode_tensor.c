@@ -22,16 +22,16 @@ static void tensor_init(struct tensor *t, const char *datatype, int64_t rows, in
     inference__infer_tensor_contents__init(&t->contents);
     t->shape[0] = rows;
     t->shape[1] = cols;
-    t->input.name = "x";
+    t->input.name = (char *)"x";
     t->input.datatype = (char *)datatype;
     t->input.n_shape = 2;
     t->input.shape = t->shape;
     t->inputs[0] = t->inputs[1] = &t->input;
     t->request.n_inputs = 1;
     t->request.inputs = t->inputs;
-    t->request.model_name = "diabetes";
-    t->request.model_version = "main";
-    t->request.id = "42";
+    t->request.model_name = (char *)"diabetes";
+    t->request.model_version = (char *)"main";
+    t->request.id = (char *)"42";
 }
 
 static enum pl_code decode(const struct tensor *t, struct matrix *m, struct tensor_request *out, char **out_body,

@@ -140,9 +140,9 @@ static void reads_an_invoke_request(void **state)
     size_t n;
 
     (void)state;
-    message.endpoint_name = "e";
-    message.content_type = "text/csv";
-    message.accept = "application/json";
+    message.endpoint_name = (char *)"e";
+    message.content_type = (char *)"text/csv";
+    message.accept = (char *)"application/json";
     message.body = (ProtobufCBinaryData){ .data = (uint8_t *)"1,2", .len = 3 };
     message.instance_id = 5;
     message.request_id = 77;

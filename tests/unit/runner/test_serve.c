@@ -140,7 +140,7 @@ static struct reply load(struct host *h, const char *dir, const char *key, const
     uint8_t bytes[1024];
 
     message.model_dir = (char *)dir;
-    message.runtime = "xgboost";
+    message.runtime = (char *)"xgboost";
     entry.key = (char *)key;
     entry.value = (char *)value;
     message.n_environment = key != NULL;
@@ -165,7 +165,7 @@ static struct reply invoke(struct host *h, const char *content_type, const char 
     uint8_t *bytes;
     size_t len;
 
-    message.endpoint_name = "diabetes";
+    message.endpoint_name = (char *)"diabetes";
     message.content_type = (char *)content_type;
     message.accept = (char *)accept;
     message.body = (ProtobufCBinaryData){ .data = (uint8_t *)body, .len = n };
@@ -363,11 +363,11 @@ static void a_tensor_predicts_the_same(void **state)
     size_t n;
 
     (void)state;
-    input.datatype = "FP32";
+    input.datatype = (char *)"FP32";
     input.n_shape = 2;
     input.shape = shape;
-    message.model_name = "diabetes";
-    message.id = "7";
+    message.model_name = (char *)"diabetes";
+    message.id = (char *)"7";
     message.n_inputs = 1;
     message.inputs = inputs;
     message.n_raw_input_contents = 1;
