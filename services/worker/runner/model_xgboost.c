@@ -17,8 +17,10 @@
 #include <unistd.h>
 
 #define MAX_FILES 64
-#define CHUNK_CELLS                                                                                                    \
-    ((size_t)1 << 20) /* rows go to XGBoost in pieces of so many cells: bounds what it and padding allocate */
+/* Rows go to XGBoost in pieces of so many cells: bounds what it and padding allocate. */
+#define CHUNK_CELLS ((size_t)1 << 20)
+/* A request's results that are kept as room for the next. */
+#define KEEP_CELLS ((size_t)64 << 10)
 
 struct model {
     struct booster *boosters[MAX_FILES];
@@ -174,6 +176,19 @@ const struct model_facts *model_facts(const struct model *m)
     return &m->facts;
 }
 
+/* Gives back what a large request left behind; its predictions lived until this call. */
+static void trim(struct model *m)
+{
+    if (m->out_cap > KEEP_CELLS) {
+        free(pl_take(m->out));
+        m->out_cap = 0;
+    }
+    if (m->ballot_cap > KEEP_CELLS) {
+        free(pl_take(m->ballots));
+        m->ballot_cap = 0;
+    }
+}
+
 static enum pl_code room(float **array, size_t *cap, size_t cells, struct pl_err *err)
 {
     float *bigger;
@@ -271,6 +286,7 @@ enum pl_code model_predict(struct model *m, const struct matrix *rows, struct pr
         out->classes = 2;
     if (step == 0)
         step = 1;
+    trim(m);
     for (size_t first = 0; first < rows->rows; first += step) {
         size_t left = rows->rows - first;
 
