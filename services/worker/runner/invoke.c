@@ -21,6 +21,15 @@ static enum pl_code check_size(const struct settings *settings, const struct req
                   request->body_len, settings->max_body_bytes);
 }
 
+static enum pl_code body_kind(const struct request *request, enum body_kind *out, struct pl_err *err)
+{
+    if (body_kind_parse(request->content_type, request->content_type_len, out, err) != PL_OK)
+        return PL_MODEL;
+    if (*out == BODY_UNSTATED)
+        *out = body_kind_guess(request->body, request->body_len);
+    return PL_OK;
+}
+
 /* A tensor is answered by a tensor, text by text. */
 static enum pl_code choose_answer(const struct settings *settings, const struct request *request, enum body_kind body,
                                   enum answer_kind *out, struct pl_err *err)
@@ -53,6 +62,7 @@ static enum pl_code decode(enum body_kind kind, const struct request *request, s
         return decode_recordio(rows, request->body, request->body_len, err);
     case BODY_TENSOR:
         return decode_tensor(rows, tensor, request->body, request->body_len, err);
+    case BODY_UNSTATED:
     case BODY_KIND_COUNT:
         break;
     }
@@ -93,8 +103,7 @@ enum pl_code invoke(struct model *model, const struct settings *settings, const 
         *out = (struct answer){ .status = STATUS_NO_CONTENT, .content_type = answer_kind_type(settings->answer) };
         return PL_OK;
     }
-    if (check_size(settings, request, err) != PL_OK ||
-        body_kind_parse(request->content_type, request->content_type_len, &kind, err) != PL_OK ||
+    if (check_size(settings, request, err) != PL_OK || body_kind(request, &kind, err) != PL_OK ||
         choose_answer(settings, request, kind, &wanted, err) != PL_OK ||
         decode(kind, request, rows, &tensor, err) != PL_OK)
         return PL_MODEL;

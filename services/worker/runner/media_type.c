@@ -96,7 +96,7 @@ enum pl_code body_kind_parse(const char *text, size_t n, enum body_kind *out, st
         if (check_parameter(parameter, err) != PL_OK)
             return PL_MODEL;
     if (type.n == 0) {
-        *out = BODY_LIBSVM;
+        *out = BODY_UNSTATED;
         return PL_OK;
     }
     while (i < PL_COUNT(bodies) && !is(type, bodies[i].name))
@@ -110,6 +110,11 @@ enum pl_code body_kind_parse(const char *text, size_t n, enum body_kind *out, st
                   "content type '%s' is not supported: use text/csv, text/libsvm, application/json or "
                   "application/x-recordio-protobuf",
                   q.text);
+}
+
+enum body_kind body_kind_guess(const char *body, size_t n)
+{
+    return n > 0 && memchr(body, ':', n) ? BODY_LIBSVM : BODY_CSV;
 }
 
 /* "text/csv;q=0.9" -> what it stands for, or ANSWER_KIND_COUNT. */

@@ -9,12 +9,17 @@
 
 #include <stddef.h>
 
-enum body_kind { BODY_CSV, BODY_LIBSVM, BODY_JSON, BODY_RECORDIO, BODY_TENSOR, BODY_KIND_COUNT };
+enum body_kind { BODY_UNSTATED, BODY_CSV, BODY_LIBSVM, BODY_JSON, BODY_RECORDIO, BODY_TENSOR, BODY_KIND_COUNT };
 enum answer_kind { ANSWER_CSV, ANSWER_JSON, ANSWER_JSONLINES, ANSWER_TENSOR, ANSWER_KIND_COUNT };
 
-/* Empty = libsvm, as the built-in container has it.
+/* Empty = BODY_UNSTATED: see body_kind_guess().
  * PL_MODEL 415: not one we read, label_size other than 1, or a charset other than UTF-8 (or ASCII). */
 PL_MUST_CHECK enum pl_code body_kind_parse(const char *text, size_t n, enum body_kind *out, struct pl_err *err);
+
+/* What a body without a content type is. The built-in container takes it as libsvm; but a body without a single ":"
+ * would be rows of labels to libsvm, that is rows without values, and a prediction that means nothing: such a body is
+ * CSV. */
+enum body_kind body_kind_guess(const char *body, size_t n);
 
 /* The first type of the list that we write; "*" stands for 'otherwise', and so does an empty text. PL_MODEL 406: none
  * of them. */

@@ -8,8 +8,8 @@ static void knows_bodies(void **state)
         const char *text;
         enum body_kind kind;
     } cases[] = {
-        { "", BODY_LIBSVM },
-        { " ", BODY_LIBSVM },
+        { "", BODY_UNSTATED },
+        { " ", BODY_UNSTATED },
         { "text/csv", BODY_CSV },
         { "CSV", BODY_CSV },
         { "Text/CSV; Charset=UTF-8", BODY_CSV },
@@ -32,6 +32,15 @@ static void knows_bodies(void **state)
         assert_int_equal(kind, cases[i].kind);
         free(text);
     }
+}
+
+static void guesses_what_is_unstated(void **state)
+{
+    (void)state;
+    assert_int_equal(body_kind_guess("1,2", 3), BODY_CSV);
+    assert_int_equal(body_kind_guess("1\n1 0:2", 7), BODY_LIBSVM);
+    assert_int_equal(body_kind_guess("0:1", 1), BODY_CSV);
+    assert_int_equal(body_kind_guess("", 0), BODY_CSV);
 }
 
 static void refuses_other_bodies(void **state)
@@ -98,9 +107,8 @@ static void refuses_other_answers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(knows_bodies),
-        cmocka_unit_test(refuses_other_bodies),
-        cmocka_unit_test(knows_answers),
+        cmocka_unit_test(knows_bodies),          cmocka_unit_test(guesses_what_is_unstated),
+        cmocka_unit_test(refuses_other_bodies),  cmocka_unit_test(knows_answers),
         cmocka_unit_test(refuses_other_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -341,6 +341,7 @@ static void libsvm_and_json_predict_the_same(void **state)
     (void)state;
     assert_result(invoke(&h, "text/libsvm", "", svm, strlen(svm)), 200, "text/csv", sample.predictions);
     assert_result(invoke(&h, "", "", svm, strlen(svm)), 200, "text/csv", sample.predictions);
+    assert_result(invoke(&h, "", "", sample.rows, sample.rows_len), 200, "text/csv", sample.predictions);
     assert_result(invoke(&h, "application/json", "text/csv", json, strlen(json)), 200, "text/csv", sample.predictions);
     free(svm);
     free(json);
