@@ -1,0 +1,592 @@
+#include "instance.h"
+
+#include "base/mem.h"
+#include "base/time.h"
+#include "cache.h"
+#include "log/log.h"
+#include "pilotlight/internal/v1/runner.pb-c.h"
+#include "pilotlight/internal/v1/worker.pb-c.h"
+#include "rpc/rpc.h"
+#include "spawn.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define EPOCH_SHIFT 24
+/* An idle instance that was told to stop has nothing left to do but to exit. */
+#define EXIT_GRACE_MS 2000
+
+struct instances {
+    struct loop *loop;
+    struct spawner *spawner;
+    uint64_t next_id;
+    struct instance *by_id; /* uthash */
+    struct list by_state[INSTANCE_STATE_COUNT];
+    unsigned counts[INSTANCE_STATE_COUNT];
+    struct instances_observer observer;
+};
+
+/* ---- states ---- */
+
+#define TO(s) (1u << INSTANCE_##s)
+static const struct {
+    const char *name;
+    unsigned next;
+} states[] = {
+    [INSTANCE_STARTING] = { "starting", TO(LOADING) | TO(STOPPING) | TO(DEAD) },
+    [INSTANCE_LOADING] = { "loading", TO(IDLE) | TO(STOPPING) | TO(DEAD) },
+    [INSTANCE_IDLE] = { "idle", TO(BUSY) | TO(STOPPING) | TO(DEAD) },
+    [INSTANCE_BUSY] = { "busy", TO(IDLE) | TO(STOPPING) | TO(DEAD) },
+    [INSTANCE_STOPPING] = { "stopping", TO(DEAD) },
+    [INSTANCE_DEAD] = { "dead", 0 },
+};
+
+const char *instance_state_name(enum instance_state s)
+{
+    return states[s].name;
+}
+
+/* The only place where an instance changes state: it leaves one list and joins another. */
+static void move(struct instance *in, enum instance_state to, const char *why)
+{
+    struct instances *all = in->all;
+    bool busy_or_not = to == INSTANCE_BUSY || (in->state == INSTANCE_BUSY && to == INSTANCE_IDLE);
+
+    assert(states[in->state].next & (1u << to));
+    log_debug("instance_state", LOG_STR("endpoint", in->endpoint), LOG_STR("variant", in->variant),
+              LOG_STR("instance", in->id_text), LOG_STR("from", states[in->state].name), LOG_STR("to", states[to].name),
+              LOG_STR("why", why));
+    all->counts[in->state]--;
+    all->counts[to]++;
+    in->state = to;
+    in->since_ms = pl_now_ms();
+    list_remove(&in->link);
+    list_push_front(&all->by_state[to], &in->link);
+    if (all->observer.changed && !busy_or_not)
+        all->observer.changed(all->observer.arg);
+}
+
+/* ---- ends ---- */
+
+/* Answers the starter, at most once. */
+static void tell_started(struct instance *in, const struct pl_err *err)
+{
+    instance_started_fn *done = in->start.done;
+
+    in->start.done = NULL;
+    if (done)
+        done(in->start.arg, err ? NULL : in, err);
+}
+
+/* Answers the request in flight, if there is one. */
+static void tell_invoked(struct instance *in, uint8_t *payload, size_t len, const struct pl_err *err)
+{
+    instance_invoked_fn *done = in->request.done;
+
+    in->request.done = NULL;
+    if (done)
+        done(in->request.arg, payload, len, err);
+    else
+        free(payload);
+}
+
+/* Whatever it was doing, it ends now; death comes by child_exited(). 'why' is what its caller will read. */
+static void kill_now(struct instance *in, const char *why)
+{
+    if (in->why_killed[0] == '\0')
+        (void)snprintf(in->why_killed, sizeof(in->why_killed), "%s", why);
+    loop_timer_clear(in->all->loop, &in->timer);
+    channel_close(&in->channel);
+    if (in->state != INSTANCE_STOPPING)
+        move(in, INSTANCE_STOPPING, why);
+    child_kill(&in->child);
+}
+
+/* The runner exits at end of file. */
+static void let_exit(struct instance *in)
+{
+    channel_close(&in->channel);
+    loop_timer_set(in->all->loop, &in->timer, pl_now_ms() + EXIT_GRACE_MS);
+}
+
+static void release(struct instance *in)
+{
+    HASH_DELETE(hh, in->all->by_id, in);
+    list_remove(&in->link);
+    in->all->counts[in->state]--;
+    if (in->all->observer.changed)
+        in->all->observer.changed(in->all->observer.arg);
+    cache_give(in->model);
+    free(in->endpoint);
+    free(in->variant);
+    free(in);
+}
+
+/* How it died, in words for its caller: what we did it for, else what the kernel says, and its last words when it had
+ * not come up yet. */
+static void death_reason(const struct instance *in, int status, const char *how, char *out, size_t size)
+{
+    bool sigkill = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+    bool early = in->start.done != NULL && in->log.last[0] != '\0';
+
+    if (in->why_killed[0])
+        (void)snprintf(out, size, "%s", in->why_killed);
+    else if (in->closed_itself && sigkill)
+        (void)snprintf(out, size, "closed its connection and was killed");
+    else if (early)
+        (void)snprintf(out, size, "%s; its last line: %s", how, in->log.last);
+    else
+        (void)snprintf(out, size, "%s", how);
+}
+
+static void tell_of_death(struct instance *in, const char *reason)
+{
+    struct pl_err err;
+    bool news = !in->told && !in->trial && !in->start.done;
+
+    if (in->start.done) {
+        (void)pl_fail_reason(&err, PL_PRECONDITION, "MODEL_NOT_LOADED", NULL, "model did not load: instance died: %s",
+                             reason);
+        tell_started(in, &err);
+    }
+    if (in->request.done) {
+        (void)pl_fail_reason(&err, PL_INTERNAL, "INSTANCE_DIED", NULL, "instance %s died while answering: %s",
+                             in->id_text, reason);
+        tell_invoked(in, NULL, 0, &err);
+    }
+    if (news && in->all->observer.died)
+        in->all->observer.died(in->all->observer.arg, in, reason);
+    for (struct instance_stop *s; (s = list_first(&in->stops, struct instance_stop, link));) {
+        list_remove(&s->link);
+        s->stopped(s);
+    }
+}
+
+static void child_exited(struct child *c, int status, const char *how)
+{
+    struct instance *in = PL_CONTAINER(c, struct instance, child);
+    char reason[512];
+
+    loop_timer_clear(in->all->loop, &in->timer);
+    channel_close(&in->channel);
+    instance_log_close(&in->log);
+    death_reason(in, status, how, reason, sizeof(reason));
+    if (in->told)
+        log_info("instance_stopped", LOG_STR("endpoint", in->endpoint), LOG_STR("variant", in->variant),
+                 LOG_STR("instance", in->id_text), LOG_STR("how", reason), LOG_INT("served", in->served));
+    else
+        log_warn("instance_died", LOG_STR("endpoint", in->endpoint), LOG_STR("variant", in->variant),
+                 LOG_STR("instance", in->id_text), LOG_STR("how", reason), LOG_INT("served", in->served));
+    move(in, INSTANCE_DEAD, reason);
+    tell_of_death(in, reason);
+    release(in);
+}
+
+/* ---- limits in time ---- */
+
+static void start_too_long(struct instance *in)
+{
+    struct pl_err err;
+
+    in->told = true; /* its starter hears it here */
+    (void)pl_fail_reason(&err, PL_DEADLINE, "START_TIMEOUT", NULL,
+                         "model did not load within start_timeout_ms %d: the instance was killed",
+                         in->start.timeout_ms);
+    kill_now(in, "killed: did not come up in time");
+    tell_started(in, &err);
+}
+
+static void request_too_long(struct instance *in)
+{
+    struct pl_err err;
+    char why[96];
+
+    (void)snprintf(why, sizeof(why), "killed: no answer within the invocation timeout of %u ms",
+                   in->request.timeout_ms);
+    (void)pl_fail_reason(&err, PL_DEADLINE, "INVOKE_TIMEOUT", NULL,
+                         "the model did not answer within the invocation timeout of %u ms", in->request.timeout_ms);
+    kill_now(in, why);
+    tell_invoked(in, NULL, 0, &err);
+}
+
+static void time_over(struct loop_timer *t)
+{
+    struct instance *in = PL_CONTAINER(t, struct instance, timer);
+
+    if (in->start.done)
+        start_too_long(in);
+    else if (in->request.done && pl_now_ms() >= in->request.deadline_ms)
+        request_too_long(in);
+    else if (in->request.done)
+        kill_now(in, "killed: told to stop, and its request took longer than the grace time");
+    else
+        kill_now(in, "killed: did not exit when told to stop");
+}
+
+/* ---- answers ---- */
+
+static void become_ready(struct instance *in)
+{
+    loop_timer_clear(in->all->loop, &in->timer);
+    in->start_us = pl_now_us() - in->start.asked_us;
+    move(in, INSTANCE_IDLE, "loaded");
+    log_info("instance_started", LOG_STR("endpoint", in->endpoint), LOG_STR("variant", in->variant),
+             LOG_STR("instance", in->id_text), LOG_INT("pid", in->child.pid), LOG_INT("start_us", in->start_us),
+             LOG_INT("load_us", in->facts.load_us), LOG_BOOL("trial", in->trial));
+    tell_started(in, NULL);
+}
+
+static void lied(struct instance *in, const char *what)
+{
+    char why[192];
+
+    (void)snprintf(why, sizeof(why), "killed: it %s", what);
+    kill_now(in, why);
+}
+
+static void on_failed(struct instance *in, const uint8_t *payload, size_t len)
+{
+    struct pl_err said, err;
+    const char *wrong;
+
+    if (!answer_read_error(payload, len, &said, &wrong)) {
+        lied(in, wrong);
+        return;
+    }
+    (void)pl_fail_reason(&err, PL_PRECONDITION, "MODEL_NOT_LOADED", NULL, "model did not load: %.960s", said.message);
+    in->told = true;
+    move(in, INSTANCE_STOPPING, err.message);
+    let_exit(in);
+    tell_started(in, &err);
+}
+
+static void on_loaded(struct instance *in, const uint8_t *payload, size_t len)
+{
+    const char *wrong;
+
+    if (answer_read_loaded(payload, len, &in->facts, &wrong))
+        become_ready(in);
+    else
+        lied(in, wrong);
+}
+
+/* The request is over and the instance is fit for another, unless it was told to stop meanwhile. */
+static void request_over(struct instance *in)
+{
+    in->model_us = pl_now_us() - in->request.sent_us;
+    in->served++;
+    if (in->state == INSTANCE_STOPPING) {
+        let_exit(in);
+        return;
+    }
+    loop_timer_clear(in->all->loop, &in->timer);
+    move(in, INSTANCE_IDLE, "answered");
+}
+
+static void on_error(struct instance *in, const uint8_t *payload, size_t len)
+{
+    struct pl_err err;
+    const char *wrong;
+
+    if (!answer_read_error(payload, len, &err, &wrong)) {
+        lied(in, wrong);
+        return;
+    }
+    request_over(in);
+    tell_invoked(in, NULL, 0, &err);
+}
+
+/* True: 'payload' has been handed on. */
+static bool on_result(struct instance *in, uint8_t *payload, size_t len)
+{
+    struct pl_err err;
+    const char *wrong;
+
+    switch (answer_check_result(payload, len, &wrong)) {
+    case ANSWER_GOOD:
+        request_over(in);
+        tell_invoked(in, payload, len, NULL);
+        return true;
+    case ANSWER_TOO_LARGE:
+        request_over(in);
+        (void)pl_fail_reason(&err, PL_MODEL, "MODEL_ERROR", NULL,
+                             "the model's answer is larger than the payload limit of %zu bytes", ANSWER_MAX_BODY);
+        err.model_status = 500;
+        tell_invoked(in, NULL, 0, &err);
+        return false;
+    case ANSWER_LIE:
+        lied(in, wrong);
+        return false;
+    }
+    return false;
+}
+
+static void channel_answered(struct channel *ch, enum frame_kind kind, uint8_t *payload, size_t len)
+{
+    struct instance *in = PL_CONTAINER(ch, struct instance, channel);
+    bool handed_on = false;
+
+    if (kind == FRAME_LOADED)
+        on_loaded(in, payload, len);
+    else if (kind == FRAME_FAILED)
+        on_failed(in, payload, len);
+    else if (kind == FRAME_ERROR)
+        on_error(in, payload, len);
+    else
+        handed_on = on_result(in, payload, len);
+    if (!handed_on)
+        free(payload);
+}
+
+/* End of file is how most deaths are seen first; the kernel's word on it follows, and the kill makes sure that it does.
+ */
+static void channel_broken(struct channel *ch, bool lie, const char *why)
+{
+    struct instance *in = PL_CONTAINER(ch, struct instance, channel);
+
+    if (lie) {
+        lied(in, why);
+        return;
+    }
+    in->closed_itself = true;
+    loop_timer_clear(in->all->loop, &in->timer);
+    if (in->state != INSTANCE_STOPPING)
+        move(in, INSTANCE_STOPPING, why);
+    child_kill(&in->child);
+}
+
+static const struct channel_events channel_events = { .answered = channel_answered, .broken = channel_broken };
+
+/* ---- start ---- */
+
+static struct rpc_bytes *load_request(const struct instance *in, const Pilotlight__Internal__V1__VariantSpec *spec)
+{
+    Pilotlight__Internal__V1__LoadRequest m = PILOTLIGHT__INTERNAL__V1__LOAD_REQUEST__INIT;
+    size_t n = spec->n_environment;
+    Pilotlight__Internal__V1__LoadRequest__EnvironmentEntry *entries = pl_new0(n + 1, sizeof(*entries));
+    Pilotlight__Internal__V1__LoadRequest__EnvironmentEntry **list = pl_new0(n + 1, sizeof(*list));
+    struct rpc_bytes *bytes;
+    uint8_t *packed;
+    size_t len;
+
+    for (size_t i = 0; i < n; i++) {
+        pilotlight__internal__v1__load_request__environment_entry__init(&entries[i]);
+        entries[i].key = spec->environment[i]->key;
+        entries[i].value = spec->environment[i]->value;
+        list[i] = &entries[i];
+    }
+    m.model_dir = (char *)cache_item_dir(in->model);
+    m.runtime = spec->runtime;
+    m.n_environment = n;
+    m.environment = list;
+    m.memory_size_mb = spec->memory_size_mb;
+    len = pilotlight__internal__v1__load_request__get_packed_size(&m);
+    packed = pl_new0(len + 1, 1);
+    (void)pilotlight__internal__v1__load_request__pack(&m, packed);
+    bytes = rpc_bytes_copy(packed, len);
+    free(packed);
+    free(list);
+    free(entries);
+    return bytes;
+}
+
+static struct instance *instance_new(struct instances *all, const struct instance_start *s)
+{
+    struct instance *in = PL_NEW(struct instance);
+
+    in->all = all;
+    in->id = all->next_id++;
+    (void)snprintf(in->id_text, sizeof(in->id_text), "%" PRIu64, in->id);
+    in->endpoint = pl_strdup(s->spec->endpoint_name);
+    in->variant = pl_strdup(s->spec->variant_name);
+    in->generation = s->spec->generation;
+    in->memory_size_mb = s->spec->memory_size_mb;
+    in->trial = s->trial;
+    in->told = s->trial; /* the end of a trial is no news */
+    in->model = s->model;
+    in->estimate_bytes = s->estimate_bytes;
+    in->start.done = s->done;
+    in->start.arg = s->arg;
+    in->start.asked_us = s->asked_us;
+    in->start.timeout_ms = s->spec->start_timeout_ms;
+    in->timer.fire = time_over;
+    in->channel.watch.fd = -1;
+    in->log.watch.fd = -1;
+    in->log.endpoint = in->endpoint;
+    in->log.variant = in->variant;
+    in->log.instance = in->id_text;
+    in->since_ms = pl_now_ms();
+    list_init(&in->stops);
+    list_push_front(&all->by_state[INSTANCE_STARTING], &in->link);
+    all->counts[INSTANCE_STARTING]++;
+    HASH_ADD(hh, all->by_id, id, sizeof(in->id), in);
+    return in;
+}
+
+/* Takes the descriptors of 'p' over, whatever happens; on failure the process has been killed and reaped. */
+static enum pl_code connect_to(struct instance *in, struct spawned *p, struct pl_err *err)
+{
+    struct loop *l = in->all->loop;
+    enum pl_code code = channel_open(&in->channel, l, p->fd, &channel_events, err);
+
+    if (code == PL_OK)
+        code = instance_log_open(&in->log, l, p->log_fd, err);
+    else
+        pl_close_p(&p->log_fd);
+    if (code != PL_OK) {
+        (void)kill(p->pid, SIGKILL);
+        (void)waitpid(p->pid, NULL, 0);
+        pl_close_p(&p->pidfd);
+    } else {
+        code = child_watch(&in->child, l, p->pid, p->pidfd, child_exited, err);
+    }
+    if (code != PL_OK) {
+        channel_close(&in->channel);
+        instance_log_close(&in->log);
+    }
+    return code;
+}
+
+enum pl_code instances_start(struct instances *all, const struct instance_start *s, struct instance **out,
+                             struct pl_err *err)
+{
+    struct spawn_spec spec = { .memory_size_mb = s->spec->memory_size_mb };
+    struct spawned process;
+    struct instance *in;
+    int64_t before_us = pl_now_us();
+
+    if (spawn_instance(all->spawner, &spec, &process, err) != PL_OK)
+        return err->code;
+    in = instance_new(all, s);
+    in->spawn_us = pl_now_us() - before_us;
+    if (connect_to(in, &process, err) != PL_OK) {
+        in->model = NULL; /* stays the caller's */
+        release(in);
+        return err->code;
+    }
+    move(in, INSTANCE_LOADING, "spawned");
+    channel_ask(&in->channel, FRAME_LOAD, ++in->questions, load_request(in, s->spec));
+    loop_timer_set(all->loop, &in->timer, pl_now_ms() + in->start.timeout_ms);
+    *out = in;
+    return PL_OK;
+}
+
+void instance_cancel_start(struct instance *in)
+{
+    assert(in->start.done);
+    in->start.done = NULL;
+    in->told = true;
+    kill_now(in, "killed: its starter went away");
+}
+
+/* ---- invoke ---- */
+
+enum pl_code instance_invoke(struct instance *in, struct rpc_bytes *message, uint64_t request_id, uint32_t timeout_ms,
+                             instance_invoked_fn *done, void *arg, struct pl_err *err)
+{
+    if (in->state == INSTANCE_STOPPING)
+        return pl_fail_reason(err, PL_NOT_FOUND, "INSTANCE_GONE", "instance_id", "instance %s is stopping",
+                              in->id_text);
+    if (in->state != INSTANCE_IDLE)
+        return pl_fail_reason(err, PL_PRECONDITION, "INSTANCE_BUSY", "instance_id", "instance %s is %s, not idle",
+                              in->id_text, states[in->state].name);
+    in->request.done = done;
+    in->request.arg = arg;
+    in->request.request_id = request_id;
+    in->request.timeout_ms = timeout_ms;
+    in->request.sent_us = pl_now_us();
+    in->request.deadline_ms = in->request.sent_us / 1000 + timeout_ms;
+    move(in, INSTANCE_BUSY, "request");
+    loop_timer_set(in->all->loop, &in->timer, in->request.deadline_ms);
+    channel_ask(&in->channel, FRAME_INVOKE, ++in->questions, message);
+    return PL_OK;
+}
+
+void instance_cancel_invoke(struct instance *in)
+{
+    if (!in->request.done)
+        return;
+    in->request.done = NULL;
+    kill_now(in, "killed: its caller went away");
+}
+
+/* ---- stop ---- */
+
+void instance_stop(struct instance *in, const char *reason, int64_t grace_ms, struct instance_stop *s)
+{
+    if (s)
+        list_push_back(&in->stops, &s->link);
+    if (in->state == INSTANCE_STOPPING || in->state == INSTANCE_DEAD)
+        return;
+    in->told = true;
+    if (in->state == INSTANCE_IDLE) {
+        move(in, INSTANCE_STOPPING, reason);
+        let_exit(in);
+    } else if (in->state == INSTANCE_BUSY) {
+        int64_t until_ms = pl_now_ms() + grace_ms;
+
+        move(in, INSTANCE_STOPPING, reason);
+        loop_timer_set(in->all->loop, &in->timer,
+                       until_ms < in->request.deadline_ms ? until_ms : in->request.deadline_ms);
+    } else {
+        kill_now(in, "killed: told to stop before it was ready");
+    }
+}
+
+/* ---- all of them ---- */
+
+struct instances *instances_new(struct loop *l, struct spawner *s, int64_t host_epoch)
+{
+    struct instances *all = PL_NEW(struct instances);
+
+    all->loop = l;
+    all->spawner = s;
+    all->next_id = ((uint64_t)host_epoch << EPOCH_SHIFT) + 1;
+    for (int i = 0; i < INSTANCE_STATE_COUNT; i++)
+        list_init(&all->by_state[i]);
+    return all;
+}
+
+void instances_free(struct instances *all)
+{
+    if (!all)
+        return;
+    assert(!all->by_id);
+    free(all);
+}
+
+void instances_observe(struct instances *all, const struct instances_observer *o)
+{
+    all->observer = *o;
+}
+
+struct instance *instances_find(struct instances *all, uint64_t id)
+{
+    struct instance *in = NULL;
+
+    HASH_FIND(hh, all->by_id, &id, sizeof(id), in);
+    return in && !in->trial ? in : NULL;
+}
+
+unsigned instances_count(const struct instances *all)
+{
+    return HASH_COUNT(all->by_id);
+}
+
+unsigned instances_count_in(const struct instances *all, enum instance_state state)
+{
+    return all->counts[state];
+}
+
+void instances_each(struct instances *all, void (*visit)(struct instance *in, void *arg), void *arg)
+{
+    struct instance *in, *next;
+
+    HASH_ITER(hh, all->by_id, in, next)
+    visit(in, arg);
+}

@@ -1,0 +1,156 @@
+/* instance - one process that serves one variant: its states, its one request, its end.
+ *
+ * The story of one that lives well: instances_start() makes the process and asks it to LOAD (STARTING, LOADING); LOADED
+ * makes it IDLE and its starter hears of it; instance_invoke() hands it a request (BUSY) whose RESULT makes it IDLE
+ * again; instance_stop() closes its socket (STOPPING), it exits, is reaped (DEAD) and forgotten.
+ *
+ * What goes wrong has one road: something is wrong with it -> it is killed and STOPPING -> reaped -> whoever waits for
+ * it hears how it died. That is how a crash, a lie, a hang and a cancelled caller end. Only a timeout is answered
+ * before the death, because its answer does not depend on it.
+ *
+ * Threads: with the turn.  Memory: 'instances' owns them all; a struct instance lives until its death has been told, so
+ * a pointer may be kept from 'done' of its start until 'died' or the end of its stop. Fields are read by others,
+ * written by instance.c only (rss_bytes: capacity.c). */
+#ifndef WORKER_INSTANCE_H
+#define WORKER_INSTANCE_H
+
+#include "answer.h"
+#include "base/list.h"
+#include "channel.h"
+#include "child.h"
+#include "instance_log.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+struct cache_item;
+struct instances;
+struct instance;
+struct rpc_bytes;
+struct spawner;
+struct Pilotlight__Internal__V1__VariantSpec;
+
+enum instance_state {
+    INSTANCE_STARTING, /* the process exists                                        */
+    INSTANCE_LOADING,  /* it has been told what to load                             */
+    INSTANCE_IDLE,     /* it can take a request                                     */
+    INSTANCE_BUSY,     /* exactly one request                                       */
+    INSTANCE_STOPPING, /* no new request enters; one in flight may end, or a kill has been sent */
+    INSTANCE_DEAD,     /* reaped; nobody has been told yet                          */
+    INSTANCE_STATE_COUNT
+};
+
+/* How an invocation ended, once. On success 'err' is NULL and 'payload' (a checked RESULT, CHANNEL_TAIL_ROOM spare
+ * bytes behind 'len') is the receiver's to free. */
+typedef void instance_invoked_fn(void *arg, uint8_t *payload, size_t len, const struct pl_err *err);
+/* How a start ended, once: ready (IDLE), or 'in' NULL and why. */
+typedef void instance_started_fn(void *arg, struct instance *in, const struct pl_err *err);
+
+/* Somebody waits for the end of an instance. */
+struct instance_stop {
+    struct list link;
+    void (*stopped)(struct instance_stop *s);
+};
+
+struct instance {
+    struct instances *all;
+    uint64_t id;
+    char id_text[24];
+    UT_hash_handle hh;
+    struct list link; /* in all->by_state[state] */
+    enum instance_state state;
+    int64_t since_ms;
+
+    char *endpoint, *variant;
+    int64_t generation;
+    int memory_size_mb;
+    bool trial; /* proves a model, serves nobody, is shown to nobody */
+    struct cache_item *model;
+
+    struct child child;
+    struct channel channel;
+    struct instance_log log;
+    struct loop_timer timer; /* the start's, the request's or the stop's limit, whichever comes first */
+    bool closed_itself;      /* its end of the socket went away before we asked for it */
+    bool told;               /* to stop: its end is no news */
+    char why_killed[192];    /* "" = not by us */
+
+    struct {
+        instance_started_fn *done; /* NULL: told already */
+        void *arg;
+        int64_t asked_us;
+        int timeout_ms;
+    } start;
+    int64_t start_us, spawn_us; /* from the request to ready; of it, making the process */
+    struct model_facts facts;
+
+    struct {
+        instance_invoked_fn *done; /* NULL: none open */
+        void *arg;
+        uint64_t request_id;
+        int64_t sent_us;
+        int64_t deadline_ms;
+        uint32_t timeout_ms;
+    } request;
+    int64_t model_us; /* of the last answer, as the host saw it */
+    int64_t served;
+    uint64_t questions;
+
+    int64_t stop_deadline_ms;
+    struct list stops; /* struct instance_stop */
+
+    int64_t estimate_bytes, rss_bytes; /* what it was admitted with; what it was last seen to use, 0 = not yet seen */
+    int64_t measured_ms;
+};
+
+/* For those who report. 'died': told of every end that nobody asked for, trials excepted. 'changed': there are more
+ * or fewer that can serve; not called for each request. */
+struct instances_observer {
+    void (*died)(void *arg, const struct instance *in, const char *reason);
+    void (*changed)(void *arg);
+    void *arg;
+};
+
+/* Ids grow from host_epoch << 24. */
+struct instances *instances_new(struct loop *l, struct spawner *s, int64_t host_epoch);
+/* All must have ended. NULL is fine. */
+void instances_free(struct instances *all);
+void instances_observe(struct instances *all, const struct instances_observer *o);
+
+struct instance *instances_find(struct instances *all, uint64_t id); /* NULL: not here, or a trial */
+unsigned instances_count(const struct instances *all);               /* all that have a process */
+unsigned instances_count_in(const struct instances *all, enum instance_state state);
+/* Calls 'visit' for each; it may stop the one it gets. */
+void instances_each(struct instances *all, void (*visit)(struct instance *in, void *arg), void *arg);
+
+struct instance_start {
+    const struct Pilotlight__Internal__V1__VariantSpec *spec; /* not kept */
+    struct cache_item *model;                                  /* one use; taken over when the start returns PL_OK */
+    bool trial;
+    int64_t asked_us;
+    int64_t estimate_bytes;
+    instance_started_fn *done;
+    void *arg;
+};
+/* Never calls 'done' from inside. */
+PL_MUST_CHECK enum pl_code instances_start(struct instances *all, const struct instance_start *s, struct instance **out,
+                                           struct pl_err *err);
+/* Before 'done': it will not be called, and the instance ends. */
+void instance_cancel_start(struct instance *in);
+
+/* One request on an idle instance; consumes a reference to 'message' on PL_OK. 'done' is never called from inside.
+ * PL_PRECONDITION (INSTANCE_BUSY), PL_NOT_FOUND: it is stopping. */
+PL_MUST_CHECK enum pl_code instance_invoke(struct instance *in, struct rpc_bytes *message, uint64_t request_id,
+                                           uint32_t timeout_ms, instance_invoked_fn *done, void *arg,
+                                           struct pl_err *err);
+/* The caller went away: 'done' is not called any more, and the instance is killed. */
+void instance_cancel_invoke(struct instance *in);
+
+/* Ends it: at once when idle, after the request in flight when busy, by SIGKILL after 'grace_ms'. 's' (may be NULL)
+ * hears of the end. Any number of times. */
+void instance_stop(struct instance *in, const char *reason, int64_t grace_ms, struct instance_stop *s);
+
+const char *instance_state_name(enum instance_state s);
+
+#endif

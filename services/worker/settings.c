@@ -1,0 +1,76 @@
+#include "settings.h"
+
+#include <string.h>
+
+#define MIB 1048576.0
+#define GIB (1024.0 * MIB)
+#define TIB (1024.0 * GIB)
+
+const struct config_row worker_config_rows[] = {
+    SERVICE_CONFIG_ROWS(struct worker_config, "127.0.0.1:8083", "127.0.0.1:8093"),
+    CONFIG_STRING(struct worker_config, control, "control", NULL,
+                  "gRPC target of control, which lists this host while it sends heartbeats; empty for none"),
+    CONFIG_STRING(struct worker_config, host_id, "host_id", NULL,
+                  "name of this host, unique among worker hosts; empty for the machine's name"),
+    CONFIG_STRING(struct worker_config, advertise, "advertise", NULL,
+                  "gRPC target under which routers and control reach this host; empty for the first of 'listen'"),
+    CONFIG_STRING(struct worker_config, cache_dir, "cache_dir", "/var/cache/pilotlight",
+                  "folder of fetched and unpacked artifacts; one worker uses it at a time"),
+    CONFIG_BYTES(struct worker_config, cache_limit_bytes, "cache_limit", "20GiB", 1 * MIB, 1024 * TIB,
+                 "largest size of cache_dir; what no instance uses goes first, least recently used first"),
+    CONFIG_BYTES(struct worker_config, memory_bytes, "memory", "0", 0, 1024 * TIB,
+                 "memory offered to all instances together, by measured use; 0 for what the machine has"),
+    CONFIG_INT(struct worker_config, instance_limit, "instance_limit", "1000", 1, 100000, "most instances at a time"),
+    CONFIG_STRING(struct worker_config, runner, "runner", NULL,
+                  "the program of an instance; empty for pilotlight-runner beside the worker's own program"),
+    CONFIG_DURATION(struct worker_config, orphan_ms, "orphan_timeout", "10m", 1 * CONFIG_SECOND_MS, CONFIG_DAY_MS,
+                    "idle instances stop when no router has been connected for this long"),
+    CONFIG_BYTES(struct worker_config, artifact_limit_bytes, "artifact_limit", "2GiB", 1024, 1 * TIB,
+                 "largest artifact as fetched"),
+    CONFIG_BYTES(struct worker_config, unpacked_limit_bytes, "unpacked_limit", "10GiB", 1024, 1 * TIB,
+                 "largest artifact as unpacked"),
+    CONFIG_DURATION(struct worker_config, fetch_timeout_ms, "fetch_timeout", "10m", 1 * CONFIG_SECOND_MS, CONFIG_DAY_MS,
+                    "longest time to fetch an artifact, with all attempts"),
+    CONFIG_BOOL(struct worker_config, allow_http, "allow_http", "false",
+                "fetch artifacts from http:// too, unencrypted"),
+    CONFIG_STRINGS(struct worker_config, file_roots, "file_roots", "/",
+                   "file:// artifacts must lie in one of these folders"),
+    CONFIG_STRING(struct worker_config, s3_endpoint, "s3.endpoint", NULL,
+                  "URL of the S3 service, https://minio.example:9000; empty for AWS in s3.region"),
+    CONFIG_STRING(struct worker_config, s3_region, "s3.region", NULL,
+                  "region to sign for; empty for AWS_REGION, else us-east-1"),
+    CONFIG_STRING(struct worker_config, s3_access_key_id, "s3.access_key_id", NULL,
+                  "empty for AWS_ACCESS_KEY_ID; without any, requests are not signed"),
+    CONFIG_SECRET(struct worker_config, s3_secret_access_key, "s3.secret_access_key",
+                  "empty for AWS_SECRET_ACCESS_KEY"),
+    CONFIG_SECRET(struct worker_config, s3_session_token, "s3.session_token", "empty for AWS_SESSION_TOKEN"),
+    CONFIG_BOOL(struct worker_config, s3_path_style, "s3.path_style", "false",
+                "ask ENDPOINT/BUCKET/KEY instead of BUCKET.ENDPOINT/KEY"),
+    { 0 },
+};
+
+static bool is_url(const char *s)
+{
+    return strncmp(s, "https://", 8) == 0 || strncmp(s, "http://", 7) == 0;
+}
+
+enum pl_code worker_config_check(const void *config, struct pl_err *err)
+{
+    const struct worker_config *c = config;
+
+    if (c->cache_dir[0] != '/')
+        return pl_fail(err, PL_INVALID, "cache_dir", "cache_dir: '%s' is not an absolute path", c->cache_dir);
+    if (c->runner[0] && c->runner[0] != '/')
+        return pl_fail(err, PL_INVALID, "runner", "runner: '%s' is not an absolute path", c->runner);
+    if (c->s3_endpoint[0] && !is_url(c->s3_endpoint))
+        return pl_fail(err, PL_INVALID, "s3.endpoint", "s3.endpoint: '%s' does not start with https:// or http://",
+                       c->s3_endpoint);
+    if ((c->s3_access_key_id[0] != '\0') != (c->s3_secret_access_key[0] != '\0'))
+        return pl_fail(err, PL_INVALID, "s3.access_key_id",
+                       "s3.access_key_id and s3.secret_access_key go together: only one of them is set");
+    for (size_t i = 0; i < c->file_roots.count; i++)
+        if (c->file_roots.items[i][0] != '/')
+            return pl_fail(err, PL_INVALID, "file_roots", "file_roots: '%s' is not an absolute path",
+                           c->file_roots.items[i]);
+    return PL_OK;
+}

@@ -1,0 +1,37 @@
+/* settings - what an operator can set of a worker host. One table (settings.c) is default, limit, help and parser.
+ * Memory: a worker_config is filled by config_load() and freed by config_done(). */
+#ifndef WORKER_SETTINGS_H
+#define WORKER_SETTINGS_H
+
+#include "base/err.h"
+#include "config/config.h"
+#include "service/service.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct worker_config {
+    struct service_config base;
+    char *control;   /* gRPC target of control; "" = no membership, routers know this host by their own config */
+    char *host_id;   /* "" = the machine's name                                                                  */
+    char *advertise; /* gRPC target under which others reach this host; "" = the first address it listens on     */
+    char *cache_dir;
+    int64_t cache_limit_bytes;
+    int64_t memory_bytes; /* offered to instances together; 0 = what the machine has */
+    int64_t instance_limit;
+    char *runner; /* "" = pilotlight-runner beside the worker's own program */
+    int64_t orphan_ms;
+    int64_t artifact_limit_bytes, unpacked_limit_bytes;
+    int64_t fetch_timeout_ms;
+    bool allow_http;
+    struct config_strings file_roots;
+    char *s3_endpoint, *s3_region, *s3_access_key_id, *s3_secret_access_key, *s3_session_token;
+    bool s3_path_style;
+};
+
+extern const struct config_row worker_config_rows[];
+
+/* What the rows cannot say: for service_def. */
+enum pl_code worker_config_check(const void *config, struct pl_err *err);
+
+#endif

@@ -1,0 +1,41 @@
+/* watch_methods - the routers that hold a WatchInstances stream: each gets a snapshot, then deaths as they happen and
+ * the host's load when it changes (at most four times a second) and every 5 seconds.
+ *
+ * When no router has held a stream for orphan_timeout, idle instances stop: nobody is left who would send them requests
+ * or stop them.
+ * Threads: with the turn.  Memory: owns the watchers; calls are answered before watchers_free(). */
+#ifndef WORKER_WATCH_METHODS_H
+#define WORKER_WATCH_METHODS_H
+
+#include <stdint.h>
+
+struct capacity;
+struct instance;
+struct instances;
+struct loop;
+struct rpc_call;
+struct watchers;
+struct worker_stats;
+
+struct watchers_options {
+    const char *host_id; /* not copied */
+    int64_t host_epoch;
+    int64_t orphan_ms;
+    struct worker_stats *stats;
+};
+
+struct watchers *watchers_new(struct loop *l, struct instances *all, struct capacity *c,
+                              const struct watchers_options *o);
+void watchers_free(struct watchers *w);
+
+/* Answers 'call' with the stream. */
+void watchers_add(struct watchers *w, struct rpc_call *call, const char *router_id);
+
+/* From the instances' observer. */
+void watchers_died(struct watchers *w, const struct instance *in, const char *reason);
+void watchers_changed(struct watchers *w);
+
+/* Tells everybody that this host is draining, and ends the streams. */
+void watchers_drain(struct watchers *w);
+
+#endif

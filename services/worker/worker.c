@@ -1,0 +1,305 @@
+#include "worker.h"
+
+#include "artifacts.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "cache.h"
+#include "capacity.h"
+#include "instance.h"
+#include "log/log.h"
+#include "loop/loop.h"
+#include "membership.h"
+#include "proto/descriptors.h"
+#include "rpc/server.h"
+#include "settings.h"
+#include "spawn.h"
+#include "watch_methods.h"
+#include "worker_methods.h"
+#include "worker_stats.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define UNPACK_TIMEOUT_MS 180000
+#define RECHECK_MS        10
+#define RUNNER_NAME       "pilotlight-runner"
+
+struct worker {
+    struct worker_parts parts;
+    struct worker_stats stats;
+    struct spawner *spawner;
+    struct rpc_server *server;
+    struct membership *membership; /* NULL: no control configured */
+    char *host_id;
+    int64_t drain_ms;
+    atomic_bool ready;
+    /* What a drain still waits for. */
+    bool server_drained, left_control, artifacts_idle;
+    struct loop_timer recheck;
+    void (*drained)(void *arg);
+    void *drained_arg;
+};
+
+/* ---- names ---- */
+
+static char *default_host_id(void)
+{
+    char name[HOST_NAME_MAX + 1] = "";
+
+    if (gethostname(name, sizeof(name) - 1) != 0 || !name[0])
+        return pl_strdup("worker");
+    return pl_strdup(name);
+}
+
+/* Beside our own program. */
+static char *default_runner(void)
+{
+    char path[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    char *slash;
+
+    if (n < 0)
+        return pl_strdup("/usr/bin/" RUNNER_NAME);
+    path[n] = '\0';
+    slash = strrchr(path, '/');
+    return pl_format("%.*s/" RUNNER_NAME, (int)(slash - path), path);
+}
+
+/* The first address we listen on, as others would write it. */
+static char *default_address(const char *listen, int port)
+{
+    const char *colon = strrchr(listen, ':');
+    char host[HOST_NAME_MAX + 1] = "";
+
+    if (strncmp(listen, "unix:", 5) == 0 || !colon)
+        return pl_strdup(listen);
+    if ((strncmp(listen, "0.0.0.0:", 8) == 0 || strncmp(listen, "[::]:", 5) == 0) &&
+        gethostname(host, sizeof(host) - 1) == 0)
+        return pl_format("%s:%d", host, port);
+    return pl_format("%.*s:%d", (int)(colon - listen), listen, port);
+}
+
+static const char *or_null(const char *s)
+{
+    return s[0] ? s : NULL;
+}
+
+static struct rpc_tls tls_of(const struct worker_config *c)
+{
+    return (struct rpc_tls){ .cert_file = or_null(c->base.tls_cert_file),
+                             .key_file = or_null(c->base.tls_key_file),
+                             .ca_file = or_null(c->base.tls_ca_file) };
+}
+
+/* ---- drain ---- */
+
+static bool all_gone(const struct worker *w)
+{
+    return w->server_drained && w->left_control && w->artifacts_idle &&
+           instances_count(w->parts.bringup.instances) == 0 && !cache_removing(w->parts.bringup.cache);
+}
+
+static void recheck(struct loop_timer *t)
+{
+    struct worker *w = PL_CONTAINER(t, struct worker, recheck);
+
+    if (all_gone(w))
+        w->drained(w->drained_arg);
+    else
+        loop_timer_set(w->parts.loop, t, pl_now_ms() + RECHECK_MS);
+}
+
+static void stop_one(struct instance *in, void *arg)
+{
+    (void)arg;
+    instance_stop(in, "the host is stopping", 0, NULL);
+}
+
+/* No request is left: instances may go. */
+static void server_drained(void *arg)
+{
+    struct worker *w = arg;
+
+    w->server_drained = true;
+    instances_each(w->parts.bringup.instances, stop_one, NULL);
+    loop_timer_set(w->parts.loop, &w->recheck, pl_now_ms());
+}
+
+static void left_control(void *arg)
+{
+    struct worker *w = arg;
+
+    w->left_control = true;
+}
+
+static void artifacts_idle(void *arg)
+{
+    struct worker *w = arg;
+
+    w->artifacts_idle = true;
+}
+
+void worker_drain(struct worker *w, void (*drained)(void *arg), void *arg)
+{
+    atomic_store(&w->ready, false);
+    w->drained = drained;
+    w->drained_arg = arg;
+    w->parts.draining = true;
+    w->left_control = !w->membership;
+    if (w->membership)
+        membership_leave(w->membership, left_control, w);
+    watchers_drain(w->parts.watchers);
+    artifacts_shut(w->parts.bringup.artifacts, artifacts_idle, w);
+    rpc_server_drain(w->server, w->drain_ms, server_drained, w);
+}
+
+/* ---- start ---- */
+
+static void on_died(void *arg, const struct instance *in, const char *reason)
+{
+    struct worker *w = arg;
+
+    watchers_died(w->parts.watchers, in, reason);
+}
+
+static void on_changed(void *arg)
+{
+    struct worker *w = arg;
+
+    metrics_set(w->stats.cache_bytes, cache_bytes(w->parts.bringup.cache));
+    watchers_changed(w->parts.watchers);
+}
+
+static enum pl_code start_disk(struct worker *w, const struct worker_config *c, struct pl_err *err)
+{
+    pl_cleanup(pl_free_p) char *runner = c->runner[0] ? pl_strdup(c->runner) : default_runner();
+    struct artifacts_options o = { .unpacked_limit_bytes = c->unpacked_limit_bytes,
+                                   .unpack_timeout_ms = UNPACK_TIMEOUT_MS };
+    struct bringup_parts *b = &w->parts.bringup;
+
+    fetch_options_init(&o.fetch, c);
+    if (spawner_new(&w->spawner, runner, err) != PL_OK ||
+        cache_open(&b->cache, w->parts.loop, c->cache_dir, c->cache_limit_bytes, err) != PL_OK)
+        return err->code;
+    w->parts.host_epoch = cache_epoch(b->cache);
+    b->artifacts = artifacts_new(w->parts.loop, b->cache, w->spawner, &o);
+    return PL_OK;
+}
+
+static void start_instances(struct worker *w, const struct worker_config *c)
+{
+    struct bringup_parts *b = &w->parts.bringup;
+    struct watchers_options watch = {
+        .host_id = w->host_id, .host_epoch = w->parts.host_epoch, .orphan_ms = c->orphan_ms, .stats = &w->stats
+    };
+    struct instances_observer observer = { .died = on_died, .changed = on_changed, .arg = w };
+
+    b->instances = instances_new(w->parts.loop, w->spawner, w->parts.host_epoch);
+    b->capacity = capacity_new(w->parts.loop, b->instances, c->memory_bytes, c->instance_limit);
+    w->parts.watchers = watchers_new(w->parts.loop, b->instances, b->capacity, &watch);
+    instances_observe(b->instances, &observer);
+}
+
+static enum pl_code start_server(struct worker *w, struct rpc *r, const struct worker_config *c, struct pl_err *err)
+{
+    struct rpc_service service = { .name = "pilotlight.internal.v1.WorkerService",
+                                   .methods = worker_methods,
+                                   .context = &w->parts };
+    struct rpc_server_options o = { .listen = (const char *const *)c->base.listen.items,
+                                    .listen_count = c->base.listen.count,
+                                    .tls = tls_of(c),
+                                    .services = &service,
+                                    .service_count = 1,
+                                    .descriptor_set = proto_descriptor_set,
+                                    .descriptor_set_len = proto_descriptor_set_len(),
+                                    .max_message_bytes = FRAME_MAX_PAYLOAD };
+
+    if (rpc_server_start(&w->server, r, &o, err) != PL_OK)
+        return err->code;
+    rpc_server_set_serving(w->server, true);
+    return PL_OK;
+}
+
+static void join_control(struct worker *w, struct rpc *r, const struct worker_config *c)
+{
+    struct capacity_load load;
+    pl_cleanup(pl_free_p) char *address = c->advertise[0]
+                                              ? pl_strdup(c->advertise)
+                                              : default_address(c->base.listen.items[0], rpc_server_port(w->server, 0));
+    struct membership_options o = {
+        .control = c->control, .host_id = w->host_id, .address = address, .host_epoch = w->parts.host_epoch
+    };
+
+    capacity_load(w->parts.bringup.capacity, &load);
+    o.memory_mb = load.memory_mb;
+    if (strncmp(c->control, "unix:", 5) != 0)
+        o.tls = tls_of(c);
+    log_info("worker_started", LOG_STR("host", w->host_id), LOG_STR("address", address),
+             LOG_INT("host_epoch", w->parts.host_epoch), LOG_INT("memory_mb", load.memory_mb),
+             LOG_INT("cache_bytes", cache_bytes(w->parts.bringup.cache)));
+    if (c->control[0])
+        w->membership = membership_start(w->parts.loop, r, &o);
+}
+
+enum pl_code worker_start(struct worker **out, struct loop *l, struct rpc *r, struct metrics *m,
+                          const struct worker_config *c, struct pl_err *err)
+{
+    struct worker *w;
+
+    if (c->base.listen.count == 0)
+        return pl_fail(err, PL_INVALID, "listen", "listen: at least one address is needed");
+    w = PL_NEW(struct worker);
+    w->parts.loop = l;
+    w->parts.stats = &w->stats;
+    w->host_id = c->host_id[0] ? pl_strdup(c->host_id) : default_host_id();
+    w->parts.host_id = w->host_id;
+    w->drain_ms = c->base.drain_ms;
+    w->recheck.fire = recheck;
+    worker_stats_init(&w->stats, m);
+    if (start_disk(w, c, err) != PL_OK) {
+        worker_free(w);
+        return err->code;
+    }
+    start_instances(w, c);
+    if (start_server(w, r, c, err) != PL_OK) {
+        worker_free(w);
+        return err->code;
+    }
+    join_control(w, r, c);
+    atomic_store(&w->ready, true);
+    *out = w;
+    return PL_OK;
+}
+
+void worker_free(struct worker *w)
+{
+    struct bringup_parts *b = &w->parts.bringup;
+
+    membership_free(w->membership);
+    rpc_server_free(w->server);
+    watchers_free(w->parts.watchers);
+    capacity_free(b->capacity);
+    instances_free(b->instances);
+    artifacts_free(b->artifacts);
+    if (b->cache)
+        cache_close(b->cache);
+    spawner_free(w->spawner);
+    loop_timer_clear(w->parts.loop, &w->recheck);
+    free(w->host_id);
+    free(w);
+}
+
+int worker_port(const struct worker *w)
+{
+    return rpc_server_port(w->server, 0);
+}
+
+const char *worker_ready(const struct worker *w)
+{
+    return atomic_load(&w->ready) ? NULL : "draining";
+}

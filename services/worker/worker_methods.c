@@ -1,0 +1,377 @@
+#include "worker_methods.h"
+
+#include "base/mem.h"
+#include "base/time.h"
+#include "bringup.h"
+#include "cache.h"
+#include "instance.h"
+#include "pilotlight/internal/v1/worker.pb-c.h"
+#include "variant_spec.h"
+#include "watch_methods.h"
+#include "wire/wire.h"
+#include "worker.h"
+#include "worker_stats.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define DEFAULT_INVOKE_TIMEOUT_MS 60000
+/* Of a request that is in flight when its instance is told to stop; the longest an invocation may last anyway. */
+#define MAX_GRACE_MS 3600000
+/* What the router appends to the caller's message. */
+#define HOP_BYTES 4096
+
+static void fail_cancelled(struct rpc_call *call)
+{
+    struct pl_err err;
+
+    (void)pl_fail(&err, PL_CANCELLED, NULL, "the caller went away");
+    rpc_fail(call, &err);
+}
+
+/* ---- StartInstance, PrepareModel: a call that waits for a bringup ---- */
+
+struct bringup_call {
+    struct rpc_call *call;
+    struct worker_parts *w;
+    struct bringup *bringup;
+};
+
+static void bringup_call_cancelled(void *arg)
+{
+    struct bringup_call *c = arg;
+
+    bringup_cancel(c->bringup);
+    metrics_add(c->w->stats->start_failures, 1);
+    fail_cancelled(c->call);
+    free(c);
+}
+
+static void begin(struct rpc_call *call, struct worker_parts *w, const Pilotlight__Internal__V1__VariantSpec *spec,
+                  bool trial, bringup_done_fn *done)
+{
+    struct bringup_call *c = PL_NEW(struct bringup_call);
+    struct pl_err err;
+
+    c->call = call;
+    c->w = w;
+    if (bringup_start(&w->bringup, spec, trial, done, c, &c->bringup, &err) != PL_OK) {
+        metrics_add(w->stats->start_failures, 1);
+        rpc_fail(call, &err);
+        free(c);
+        return;
+    }
+    rpc_call_on_cancel(call, bringup_call_cancelled, c);
+}
+
+/* The call is the caller's to answer, and nothing else is left of 'arg'. */
+static struct rpc_call *end(void *arg, struct worker_parts **out_w)
+{
+    struct bringup_call *c = arg;
+    struct rpc_call *call = c->call;
+
+    *out_w = c->w;
+    free(c);
+    return call;
+}
+
+static void started(void *arg, const struct bringup_result *r, const struct pl_err *err)
+{
+    Pilotlight__Internal__V1__StartInstanceResponse m = PILOTLIGHT__INTERNAL__V1__START_INSTANCE_RESPONSE__INIT;
+    struct worker_parts *w;
+    struct rpc_call *call = end(arg, &w);
+
+    if (!r) {
+        metrics_add(w->stats->start_failures, 1);
+        rpc_fail(call, err);
+        return;
+    }
+    metrics_add(w->stats->starts, 1);
+    metrics_observe_us(w->stats->start_seconds, r->instance->start_us);
+    m.instance_id = r->instance->id;
+    m.start_us = r->instance->start_us;
+    m.spawn_us = r->instance->spawn_us;
+    m.load_us = r->instance->facts.load_us + r->instance->facts.warm_us;
+    rpc_reply(call, &m.base);
+}
+
+/* Epochs order router processes: what an older one still asks for is not wanted any more. */
+static enum pl_code check_epoch(struct worker_parts *w, int64_t epoch, struct pl_err *err)
+{
+    if (epoch < w->newest_router_epoch)
+        return pl_fail_reason(err, PL_PRECONDITION, "STALE_EPOCH", "router_epoch",
+                              "router_epoch: %" PRId64 " is older than %" PRId64 ", which this host has seen", epoch,
+                              w->newest_router_epoch);
+    w->newest_router_epoch = epoch;
+    return PL_OK;
+}
+
+static enum pl_code check_serving(const struct worker_parts *w, struct pl_err *err)
+{
+    if (w->draining)
+        return pl_fail_reason(err, PL_UNAVAILABLE, "DRAINING", NULL, "this host is stopping");
+    return PL_OK;
+}
+
+static void start_instance(struct rpc_call *call, const void *message, void *service)
+{
+    const Pilotlight__Internal__V1__StartInstanceRequest *req = message;
+    struct worker_parts *w = service;
+    struct pl_err err;
+
+    if (check_serving(w, &err) != PL_OK || variant_spec_check(req->spec, true, &err) != PL_OK ||
+        check_epoch(w, req->router_epoch, &err) != PL_OK) {
+        rpc_fail(call, &err);
+        return;
+    }
+    begin(call, w, req->spec, false, started);
+}
+
+static void fill_facts(Pilotlight__V1__ModelFacts *out, const struct instance *in, const struct artifact_times *t,
+                       int64_t unpacked_bytes)
+{
+    out->runtime_version = (char *)in->facts.runtime_version;
+    out->objective = (char *)in->facts.objective;
+    out->features = in->facts.features;
+    out->outputs = in->facts.outputs;
+    out->model_files = in->facts.model_files;
+    out->artifact_bytes = t->artifact_bytes;
+    out->unpacked_bytes = unpacked_bytes;
+    out->fetch_ms = t->fetch_ms;
+    out->unpack_ms = t->unpack_ms;
+    out->load_ms = (in->facts.load_us + in->facts.warm_us + 999) / 1000;
+}
+
+static void prepared(void *arg, const struct bringup_result *r, const struct pl_err *err)
+{
+    Pilotlight__Internal__V1__PrepareModelResponse m = PILOTLIGHT__INTERNAL__V1__PREPARE_MODEL_RESPONSE__INIT;
+    Pilotlight__V1__ModelFacts facts = PILOTLIGHT__V1__MODEL_FACTS__INIT;
+    struct worker_parts *w;
+    struct rpc_call *call = end(arg, &w);
+
+    if (!r) {
+        metrics_add(w->stats->start_failures, 1);
+        rpc_fail(call, err);
+        return;
+    }
+    fill_facts(&facts, r->instance, &r->times, cache_item_unpacked_bytes(r->instance->model));
+    m.artifact_sha256 = (char *)cache_item_sha256(r->instance->model);
+    m.facts = &facts;
+    rpc_reply(call, &m.base);
+    instance_stop(r->instance, "model proven", 0, NULL);
+}
+
+static void prepare_model(struct rpc_call *call, const void *message, void *service)
+{
+    const Pilotlight__Internal__V1__PrepareModelRequest *req = message;
+    struct worker_parts *w = service;
+    struct pl_err err;
+
+    if (check_serving(w, &err) != PL_OK || variant_spec_check(req->spec, false, &err) != PL_OK) {
+        rpc_fail(call, &err);
+        return;
+    }
+    begin(call, w, req->spec, true, prepared);
+}
+
+/* ---- Invoke ---- */
+
+/* The router's fields, which it appends last: the last one counts. */
+struct hop {
+    uint64_t instance_id, request_id;
+    uint32_t timeout_ms;
+};
+
+#define HOP_SPANS 64
+
+static enum pl_code read_hop(const struct rpc_bytes *bytes, struct hop *out, struct pl_err *err)
+{
+    struct iovec few[HOP_SPANS];
+    unsigned n = rpc_bytes_spans(bytes, few, HOP_SPANS);
+    pl_cleanup(pl_free_p) struct iovec *many = n > HOP_SPANS ? pl_new0(n, sizeof(*many)) : NULL;
+    struct wire_reader r;
+    struct wire_field f;
+
+    if (many)
+        (void)rpc_bytes_spans(bytes, many, n);
+    *out = (struct hop){ 0 };
+    wire_read(&r, many ? many : few, n);
+    while (wire_next(&r, &f)) {
+        if (f.type != WIRE_VARINT)
+            continue;
+        if (f.number == 100)
+            out->instance_id = f.value;
+        else if (f.number == 101)
+            out->request_id = f.value;
+        else if (f.number == 102)
+            out->timeout_ms = (uint32_t)f.value;
+    }
+    if (r.malformed)
+        return pl_fail(err, PL_INVALID, NULL, "request: malformed protobuf");
+    if (out->timeout_ms == 0)
+        out->timeout_ms = DEFAULT_INVOKE_TIMEOUT_MS;
+    return PL_OK;
+}
+
+struct invocation {
+    struct rpc_call *call;
+    struct worker_parts *w;
+    struct instance *instance;
+};
+
+/* RESULT's fields as they came, and behind them field 6: the host's timing. */
+static void reply_result(struct invocation *v, uint8_t *payload, size_t len)
+{
+    uint8_t timing[WIRE_MAX_HEADER];
+    uint8_t *timing_end = wire_put_varint(timing, 5, (uint64_t)v->instance->model_us);
+    uint8_t *end_of = wire_put_bytes(payload + len, 6, timing, (size_t)(timing_end - timing));
+
+    assert((size_t)(end_of - (payload + len)) <= CHANNEL_TAIL_ROOM);
+    metrics_observe_us(v->w->stats->model_seconds, v->instance->model_us);
+    rpc_reply_bytes(v->call, rpc_bytes_wrap(payload, (size_t)(end_of - payload), free, payload));
+}
+
+static void invoked(void *arg, uint8_t *payload, size_t len, const struct pl_err *err)
+{
+    struct invocation *v = arg;
+
+    if (err) {
+        metrics_add(v->w->stats->invocation_failures, 1);
+        rpc_fail(v->call, err);
+    } else {
+        reply_result(v, payload, len);
+    }
+    free(v);
+}
+
+static void invoke_cancelled(void *arg)
+{
+    struct invocation *v = arg;
+
+    instance_cancel_invoke(v->instance);
+    metrics_add(v->w->stats->invocation_failures, 1);
+    fail_cancelled(v->call);
+    free(v);
+}
+
+static enum pl_code find(struct worker_parts *w, uint64_t id, struct instance **out, struct pl_err *err)
+{
+    *out = instances_find(w->bringup.instances, id);
+    if (!*out)
+        return pl_fail_reason(err, PL_NOT_FOUND, "INSTANCE_GONE", "instance_id", "this host has no instance %" PRIu64,
+                              id);
+    return PL_OK;
+}
+
+static void invoke(struct rpc_call *call, const void *message, void *service)
+{
+    struct worker_parts *w = service;
+    struct rpc_bytes *bytes = rpc_call_bytes(call);
+    struct invocation *v;
+    struct instance *in;
+    struct pl_err err;
+    struct hop hop;
+
+    (void)message;
+    if (read_hop(bytes, &hop, &err) != PL_OK || find(w, hop.instance_id, &in, &err) != PL_OK) {
+        rpc_fail(call, &err);
+        return;
+    }
+    v = PL_NEW(struct invocation);
+    *v = (struct invocation){ .call = call, .w = w, .instance = in };
+    rpc_bytes_ref(bytes);
+    if (instance_invoke(in, bytes, hop.request_id, hop.timeout_ms, invoked, v, &err) != PL_OK) {
+        rpc_bytes_unref(bytes);
+        rpc_fail(call, &err);
+        free(v);
+        return;
+    }
+    metrics_add(w->stats->invocations, 1);
+    rpc_call_on_cancel(call, invoke_cancelled, v);
+}
+
+/* ---- StopInstance ---- */
+
+struct stop_call {
+    struct instance_stop stop;
+    struct rpc_call *call; /* NULL: the caller went away; the stop goes on */
+};
+
+static void stop_replied(struct rpc_call *call)
+{
+    Pilotlight__Internal__V1__StopInstanceResponse m = PILOTLIGHT__INTERNAL__V1__STOP_INSTANCE_RESPONSE__INIT;
+
+    rpc_reply(call, &m.base);
+}
+
+static void stopped(struct instance_stop *s)
+{
+    struct stop_call *c = PL_CONTAINER(s, struct stop_call, stop);
+
+    if (c->call)
+        stop_replied(c->call);
+    free(c);
+}
+
+static void stop_cancelled(void *arg)
+{
+    struct stop_call *c = arg;
+
+    fail_cancelled(c->call);
+    c->call = NULL;
+}
+
+static void stop_instance(struct rpc_call *call, const void *message, void *service)
+{
+    const Pilotlight__Internal__V1__StopInstanceRequest *req = message;
+    struct worker_parts *w = service;
+    struct instance *in = instances_find(w->bringup.instances, req->instance_id);
+    struct stop_call *c;
+    struct pl_err err;
+
+    if (check_epoch(w, req->router_epoch, &err) != PL_OK) {
+        rpc_fail(call, &err);
+        return;
+    }
+    if (!in) {
+        stop_replied(call);
+        return;
+    }
+    c = PL_NEW(struct stop_call);
+    c->call = call;
+    c->stop.stopped = stopped;
+    rpc_call_on_cancel(call, stop_cancelled, c);
+    instance_stop(in, req->reason, req->grace_ms < MAX_GRACE_MS ? req->grace_ms : MAX_GRACE_MS, &c->stop);
+}
+
+/* ---- WatchInstances ---- */
+
+static void watch_instances(struct rpc_call *call, const void *message, void *service)
+{
+    const Pilotlight__Internal__V1__WatchInstancesRequest *req = message;
+    struct worker_parts *w = service;
+    struct pl_err err;
+
+    if (check_epoch(w, req->router_epoch, &err) != PL_OK) {
+        rpc_fail(call, &err);
+        return;
+    }
+    watchers_add(w->watchers, call, req->router_id);
+}
+
+#define SERVICE "/pilotlight.internal.v1.WorkerService/"
+#define KIB     1024
+
+const struct rpc_method worker_methods[] = {
+    { SERVICE "Invoke", RPC_UNARY, NULL, invoke, RPC_MAX_MESSAGE_BYTES + HOP_BYTES },
+    { SERVICE "StartInstance", RPC_UNARY, &pilotlight__internal__v1__start_instance_request__descriptor, start_instance,
+      256 * KIB },
+    { SERVICE "PrepareModel", RPC_UNARY, &pilotlight__internal__v1__prepare_model_request__descriptor, prepare_model,
+      256 * KIB },
+    { SERVICE "StopInstance", RPC_UNARY, &pilotlight__internal__v1__stop_instance_request__descriptor, stop_instance,
+      4 * KIB },
+    { SERVICE "WatchInstances", RPC_SERVER_STREAM, &pilotlight__internal__v1__watch_instances_request__descriptor,
+      watch_instances, 4 * KIB },
+    { 0 },
+};

@@ -1,0 +1,30 @@
+/* worker_stats - the host's metrics; handles for the modules that count. */
+#ifndef WORKER_WORKER_STATS_H
+#define WORKER_WORKER_STATS_H
+
+#include "metrics/metrics.h"
+
+struct worker_stats {
+    struct metrics_counter *starts, *start_failures, *deaths, *invocations, *invocation_failures;
+    struct metrics_histogram *start_seconds, *model_seconds;
+    struct metrics_gauge *instances, *busy, *cache_bytes, *memory_free_bytes, *routers;
+};
+
+static inline void worker_stats_init(struct worker_stats *s, struct metrics *m)
+{
+    s->starts = metrics_counter(m, "worker_instance_starts_total", NULL, "Instances that became ready");
+    s->start_failures = metrics_counter(m, "worker_instance_start_failures_total", NULL, "Starts that failed");
+    s->deaths = metrics_counter(m, "worker_instance_deaths_total", NULL, "Instances that ended without being told to");
+    s->invocations = metrics_counter(m, "worker_invocations_total", NULL, "Requests handed to instances");
+    s->invocation_failures = metrics_counter(m, "worker_invocation_failures_total", NULL,
+                                             "Requests that did not end with the model's answer");
+    s->start_seconds = metrics_histogram(m, "worker_instance_start_seconds", NULL, "From StartInstance to ready");
+    s->model_seconds = metrics_histogram(m, "worker_model_seconds", NULL, "From a request's way out to its answer");
+    s->instances = metrics_gauge(m, "worker_instances", NULL, "Instances that have a process");
+    s->busy = metrics_gauge(m, "worker_instances_busy", NULL, "Instances that serve a request");
+    s->cache_bytes = metrics_gauge(m, "worker_cache_bytes", NULL, "Artifacts on disk, fetched and unpacked");
+    s->memory_free_bytes = metrics_gauge(m, "worker_memory_free_bytes", NULL, "Memory left for instances");
+    s->routers = metrics_gauge(m, "worker_routers", NULL, "Routers that watch this host");
+}
+
+#endif
