@@ -1,0 +1,12 @@
+#include "schema.h"
+
+/* A file's bytes and a NUL, under a name of its own. */
+#define EMBED(number)                                                                                                  \
+    __asm__(".section .rodata\nschema_" #number ":\n.incbin \"" CONTROL_SCHEMA_DIR "/" #number ".sql\"\n.byte 0\n"     \
+            ".previous\n");                                                                                            \
+    extern const char schema_##number[] __attribute__((visibility("hidden")))
+
+EMBED(001);
+
+const char *const schema_steps[] = { schema_001 };
+const int schema_step_count = sizeof(schema_steps) / sizeof(schema_steps[0]);

@@ -1,0 +1,149 @@
+#include "sql.h"
+
+#include <assert.h>
+#include <stdarg.h>
+
+#define COLUMNS "id, kind, name, status, created_ms, updated_ms, version, body"
+
+/* 'key' is compared with (?2, ?3), so that a page goes on behind the last entry of the one before, whatever came in
+ * between. */
+#define LIST(key, after, op, order)                                                                                    \
+    "SELECT " COLUMNS " FROM resources WHERE kind = ?1 AND " key " " op " " after                                      \
+    " AND created_ms >= ?4 AND created_ms < ?5 AND updated_ms >= ?6 AND updated_ms < ?7"                               \
+    " AND (?8 = '' OR instr(lower(name), lower(?8)) > 0) AND (?9 = 0 OR status = ?9)"                                  \
+    " ORDER BY " order " LIMIT ?10"
+
+static const char *const texts[SQL_STATEMENTS] = {
+    [SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [SQL_COMMIT] = "COMMIT",
+    [SQL_ROLLBACK] = "ROLLBACK",
+    [SQL_STATE] = "SELECT database_id, version FROM state WHERE id = 1",
+    [SQL_STATE_INSERT] = "INSERT INTO state (id, database_id, version, changes_floor) VALUES (1, ?1, 0, 0)",
+    [SQL_NEXT_VERSION] = "UPDATE state SET version = version + 1 WHERE id = 1 RETURNING version",
+    [SQL_GET] = "SELECT " COLUMNS " FROM resources WHERE kind = ?1 AND name = ?2",
+    [SQL_INSERT] = "INSERT INTO resources (kind, name, status, created_ms, updated_ms, version, body)"
+                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [SQL_UPDATE] = "UPDATE resources SET status = ?2, updated_ms = ?3, version = ?4, body = ?5 WHERE id = ?1",
+    [SQL_DELETE] = "DELETE FROM resources WHERE id = ?1",
+    [SQL_COUNT] = "SELECT count(*) FROM resources WHERE kind = ?1 AND (?2 = 0 OR status = ?2)",
+    [SQL_LIST_CREATED_UP] = LIST("(created_ms, name)", "(?2, ?3)", ">", "created_ms, name"),
+    [SQL_LIST_CREATED_DOWN] = LIST("(created_ms, name)", "(?2, ?3)", "<", "created_ms DESC, name DESC"),
+    [SQL_LIST_NAME_UP] = LIST("name", "?3", ">", "name"),
+    [SQL_LIST_NAME_DOWN] = LIST("name", "?3", "<", "name DESC"),
+    [SQL_LIST_STATUS_UP] = LIST("(status, name)", "(?2, ?3)", ">", "status, name"),
+    [SQL_LIST_STATUS_DOWN] = LIST("(status, name)", "(?2, ?3)", "<", "status DESC, name DESC"),
+    [SQL_TAGS] = "SELECT key, value FROM tags WHERE resource_id = ?1 ORDER BY key",
+    [SQL_TAG_PUT] = "INSERT INTO tags (resource_id, key, value) VALUES (?1, ?2, ?3)"
+                    " ON CONFLICT (resource_id, key) DO UPDATE SET value = excluded.value",
+    [SQL_TAG_DELETE] = "DELETE FROM tags WHERE resource_id = ?1 AND key = ?2",
+    [SQL_REQUEST_FIND] =
+        "SELECT content, answer FROM requests WHERE method = ?1 AND request_id = ?2 AND answered_ms > ?3",
+    [SQL_REQUEST_ADD] = "INSERT OR REPLACE INTO requests (method, request_id, content, answered_ms, answer)"
+                        " VALUES (?1, ?2, ?3, ?4, ?5)",
+    [SQL_REQUESTS_EXPIRE] = "DELETE FROM requests WHERE answered_ms <= ?1",
+    [SQL_REQUESTS_TRIM] = "DELETE FROM requests WHERE answered_ms <="
+                          " (SELECT answered_ms FROM requests ORDER BY answered_ms DESC LIMIT 1 OFFSET ?1)",
+    [SQL_CHANGE_PUT] = "INSERT INTO changes (kind, name, version) VALUES (?1, ?2, ?3)"
+                       " ON CONFLICT (kind, name) DO UPDATE SET version = excluded.version",
+    [SQL_CHANGES_OVER] = "SELECT version FROM changes ORDER BY version DESC LIMIT 1 OFFSET ?1",
+    [SQL_CHANGES_TRIM] = "DELETE FROM changes WHERE version <= ?1",
+    [SQL_CHANGES_FLOOR_SET] = "UPDATE state SET changes_floor = ?1 WHERE id = 1",
+    [SQL_CHANGES_FLOOR] = "SELECT changes_floor FROM state WHERE id = 1",
+    [SQL_CHANGES_SINCE] = "SELECT version, kind, name FROM changes WHERE version > ?1 ORDER BY version",
+    [SQL_HOST_PUT] = "INSERT OR REPLACE INTO hosts (id, epoch, body) VALUES (?1, ?2, ?3)",
+    [SQL_HOST_DELETE] = "DELETE FROM hosts WHERE id = ?1",
+    [SQL_HOSTS] = "SELECT id, epoch, body FROM hosts ORDER BY id",
+};
+
+enum pl_code sql_failed(struct store *s, int rc, const char *what, struct pl_err *err)
+{
+    const char *why = s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(rc);
+    switch (rc & 0xff) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return pl_fail_reason(err, PL_DATA_LOSS, "DATABASE_DAMAGED", "database", "%s: the database is damaged: %s",
+                              what, why);
+    case SQLITE_BUSY:
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+    case SQLITE_NOMEM:
+    case SQLITE_LOCKED:
+        return pl_fail_reason(err, PL_UNAVAILABLE, "DATABASE_UNAVAILABLE", "database", "%s: %s", what, why);
+    default:
+        return pl_fail_reason(err, PL_INTERNAL, "DATABASE_FAILED", "database", "%s: %s", what, why);
+    }
+}
+
+enum pl_code sql_prepare(struct store *s, struct pl_err *err)
+{
+    for (int i = 0; i < SQL_STATEMENTS; i++) {
+        int rc = sqlite3_prepare_v3(s->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &s->statements[i], NULL);
+        if (rc != SQLITE_OK)
+            return sql_failed(s, rc, texts[i], err);
+    }
+    return PL_OK;
+}
+
+void sql_finalize(struct store *s)
+{
+    for (int i = 0; i < SQL_STATEMENTS; i++)
+        sqlite3_finalize(s->statements[i]);
+}
+
+sqlite3_stmt *sql_bind(struct store *s, enum sql_id id, const char *types, ...)
+{
+    sqlite3_stmt *st = s->statements[id];
+    va_list args;
+    int rc = SQLITE_OK;
+    assert(!sqlite3_stmt_busy(st));
+    va_start(args, types);
+    for (int i = 0; types[i] && rc == SQLITE_OK; i++) {
+        if (types[i] == 'i') {
+            rc = sqlite3_bind_int64(st, i + 1, va_arg(args, int64_t));
+        } else if (types[i] == 't') {
+            rc = sqlite3_bind_text(st, i + 1, va_arg(args, const char *), -1, SQLITE_STATIC);
+        } else {
+            assert(types[i] == 'b');
+            const void *bytes = va_arg(args, const void *);
+            size_t len = va_arg(args, size_t);
+            rc = sqlite3_bind_blob64(st, i + 1, len ? bytes : "", len, SQLITE_STATIC);
+        }
+    }
+    va_end(args);
+    assert(rc == SQLITE_OK);
+    return st;
+}
+
+void sql_end(sqlite3_stmt *st)
+{
+    (void)sqlite3_reset(st); /* repeats the error of the last step, which was reported then */
+    (void)sqlite3_clear_bindings(st);
+}
+
+enum pl_code sql_row(struct store *s, sqlite3_stmt *st, bool *out_row, struct pl_err *err)
+{
+    int rc = sqlite3_step(st);
+    *out_row = rc == SQLITE_ROW;
+    if (rc == SQLITE_ROW)
+        return PL_OK;
+    enum pl_code code = rc == SQLITE_DONE ? PL_OK : sql_failed(s, rc, "cannot use the database", err);
+    sql_end(st);
+    return code;
+}
+
+enum pl_code sql_run(struct store *s, sqlite3_stmt *st, struct pl_err *err)
+{
+    for (bool row = true; row;)
+        if (sql_row(s, st, &row, err) != PL_OK)
+            return err->code;
+    return PL_OK;
+}
+
+enum pl_code sql_script(struct store *s, const char *text, struct pl_err *err)
+{
+    int rc = sqlite3_exec(s->db, text, NULL, NULL, NULL);
+    return rc == SQLITE_OK ? PL_OK : sql_failed(s, rc, "cannot prepare the database", err);
+}
