@@ -1,0 +1,232 @@
+"""The measurements behind tests/bench/run.
+
+What is compared runs in turns on the same machine within seconds (A B A B ...), driven by the same client (load.c); a figure is the
+median over the rounds of value / reference, so that a slow moment of the machine hits both sides or is left out.
+"""
+import argparse
+import json
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+TESTS = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(TESTS / "lib"))
+import protos
+import suite
+
+INVOKE = "/pilotlight.v1.InferenceService/Invoke"
+ECHO = "/bench.Echo/Call"
+BUILD = protos.ROOT / "build" / "bench"
+SMALL, LARGE = "trees-100x6", "trees-500x6"
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+# ---- what is measured ----
+
+def make_models(names):
+    """Models, their rows and predictions in build/bench/models; made once."""
+    folder = BUILD / "models"
+    missing = [name for name in names if not (folder / name / "predictions.csv").exists() or not (folder / f"{name}.tar.gz").exists()]
+    if missing:
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["/usr/bin/python3", TESTS / "models" / "make_models.py", folder, *missing], check=True, stdout=sys.stderr)
+    return folder
+
+
+class Server:
+    """Something that load.c can call: a target, a method, a payload and what its answers must contain."""
+
+    def __init__(self, target, path, payload, expected, folder, name):
+        self.target, self.path = target, path
+        self.payload, self.expected = folder / f"{name}.payload", folder / f"{name}.expected"
+        self.payload.write_bytes(payload)
+        self.expected.write_bytes(expected)
+
+    def load(self, concurrency, seconds, warmup):
+        out = subprocess.run([BUILD / "load", "--target", self.target, "--path", self.path, "--payload-file", self.payload,
+                              "--expect-file", self.expected, "--concurrency", str(concurrency), "--seconds", str(seconds),
+                              "--warmup", str(warmup)], check=True, capture_output=True, text=True)
+        return json.loads(out.stdout)
+
+
+def invoke_payload(endpoint, model_folder):
+    """One row as a call of 'endpoint', and the answer's first field as it must appear in the reply's bytes."""
+    pb = protos.load()
+    row = (model_folder / "rows.csv").read_text().splitlines()[0]
+    prediction = (model_folder / "predictions.csv").read_text().splitlines()[0]
+    request = pb("pilotlight.v1.InvokeRequest")(endpoint_name=endpoint, content_type="text/csv", body=row.encode())
+    expected = pb("pilotlight.v1.InvokeResponse")(body=f"{prediction}\n".encode())
+    return request.SerializeToString(), expected.SerializeToString()
+
+
+class Bench:
+    """Starts what the figures need when they first need it, and ends all of it."""
+
+    def __init__(self, quick):
+        self.quick = quick
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pilotlight-bench-"))
+        self.processes, self.servers, self.up = [], {}, None
+
+    def close(self):
+        for process in self.processes:
+            process.kill()
+            process.wait()
+        if self.up:
+            self.up.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def spawn(self, *arguments):
+        process = subprocess.Popen([str(a) for a in arguments], stdout=subprocess.PIPE, text=True)
+        self.processes.append(process)
+        return f"127.0.0.1:{int(process.stdout.readline())}"
+
+    def suite(self):
+        if not self.up:
+            say("starting the suite")
+            self.up = suite.Up(self.folder)
+            self.up.start()
+        return self.up
+
+    def product(self, model, concurrency):
+        """The whole chain: client > router > worker host > instance > XGBoost, with its instances warm."""
+        name = f"{model}-{concurrency}"
+        if name not in self.servers:
+            models = make_models([SMALL, LARGE])
+            up = self.suite()
+            up.serve(name, f"file://{models}/{model}.tar.gz", concurrency=concurrency, keep_alive_ms=600000, provisioned=0)
+            self.servers[name] = Server(up.address("router"), INVOKE, *invoke_payload(name, models / model), self.folder, name)
+        return self.servers[name]
+
+    def hop(self, payload):
+        """A bare C-core echo of the same number of bytes."""
+        name = f"hop-{len(payload)}"
+        if name not in self.servers:
+            self.servers[name] = Server(self.spawn(BUILD / "hop_server", ECHO), ECHO, payload, payload, self.folder, name)
+        return self.servers[name]
+
+    def python(self, model):
+        name = f"python-{model}"
+        if name not in self.servers:
+            models = make_models([SMALL, LARGE])
+            target = self.spawn("/usr/bin/python3", TESTS / "bench" / "python_peer.py", models / model / "xgboost-model")
+            self.servers[name] = Server(target, INVOKE, *invoke_payload("peer", models / model), self.folder, name)
+        return self.servers[name]
+
+    def compare(self, name, product, reference, concurrency, key, unit, reference_name):
+        """Medians of 'key' in turns, and of the ratio of neighbours."""
+        rounds, seconds, warmup = (3, 1, 200) if self.quick else (9, 3, 1000)
+        values, references = [], []
+        for i in range(rounds):
+            references.append(reference.load(concurrency, seconds, warmup)[key])
+            values.append(product.load(concurrency, seconds, warmup)[key])
+            say(f"{name} {i + 1}/{rounds}: {values[-1]:.1f} {unit}, {reference_name} {references[-1]:.1f}")
+        ratio = statistics.median(v / r for v, r in zip(values, references))
+        return figure(name, statistics.median(values), unit, reference_name, statistics.median(references), ratio)
+
+
+def figure(name, value, unit, reference, reference_value, ratio=None):
+    return {"name": name, "value": round(value, 3), "unit": unit, "reference": reference,
+            "reference_value": round(reference_value, 3),
+            "ratio": round(value / reference_value if ratio is None else ratio, 4)}
+
+
+# ---- the figures ----
+
+def warm_p50_vs_hop(bench):
+    product = bench.product(SMALL, 1)
+    hop = bench.hop(product.payload.read_bytes())
+    return bench.compare("warm_p50_vs_hop", product, hop, 1, "p50_us", "us", "one bare C-core TCP echo hop, concurrency 1")
+
+
+def warm_qps_vs_hop(bench):
+    product = bench.product(SMALL, 64)
+    hop = bench.hop(product.payload.read_bytes())
+    return bench.compare("warm_qps_vs_hop", product, hop, 64, "qps", "calls/s", "one bare C-core TCP echo hop, concurrency 64")
+
+
+def warm_p50_vs_python(bench):
+    return bench.compare("warm_p50_vs_python", bench.product(LARGE, 1), bench.python(LARGE), 1, "p50_us", "us",
+                         "Python grpcio + xgboost called directly, 500 trees, concurrency 1")
+
+
+def warm_qps_vs_python(bench):
+    return bench.compare("warm_qps_vs_python", bench.product(LARGE, 16), bench.python(LARGE), 16, "qps", "calls/s",
+                         "Python grpcio + xgboost called directly, 500 trees, concurrency 16")
+
+
+def at_zero(bench):
+    """A suite of its own that has served, and whose endpoint is at zero again."""
+    if "idle" not in bench.servers:
+        models = make_models([SMALL])
+        folder = bench.folder / "idle"
+        folder.mkdir()
+        up = suite.Up(folder).start()
+        try:
+            up.serve("idle", f"file://{models}/{SMALL}.tar.gz", keep_alive_ms=200)
+            up.invoke("idle", (models / SMALL / "rows.csv").read_bytes())
+            suite.wait_until(lambda: not up.instances("idle") and not up.runners(), "no instance is left")
+            up.close()
+            bench.servers["idle"] = watch_idle(up, 5 if bench.quick else 20)
+        finally:
+            up.stop()
+    return bench.servers["idle"]
+
+
+def watch_idle(up, seconds):
+    """CPU and memory of all services over a while, with `pilotlight up` itself."""
+    pids = [up.program.pid, *suite.descendants(up.program.pid)]
+    say(f"idle: watching {len(pids)} processes for {seconds} s")
+    began, before = time.monotonic(), sum(map(suite.cpu_seconds, pids))
+    time.sleep(seconds)
+    used, took = sum(map(suite.cpu_seconds, pids)) - before, time.monotonic() - began
+    assert sorted(pids) == sorted([up.program.pid, *suite.descendants(up.program.pid)]), "a process came or went while idle"
+    return {"cpu_percent": 100 * used / took, "rss_mb": sum(map(suite.rss_bytes, pids)) / 2**20}
+
+
+def idle_cpu_percent(bench):
+    return figure("idle_cpu_percent", at_zero(bench)["cpu_percent"], "% of a core", "limit", 0.5)
+
+
+def idle_rss_mb(bench):
+    return figure("idle_rss_mb", at_zero(bench)["rss_mb"], "MB", "limit", 120)
+
+
+GROUPS = {
+    "warm": [warm_p50_vs_hop, warm_qps_vs_hop, warm_p50_vs_python, warm_qps_vs_python],
+    "idle": [idle_cpu_percent, idle_rss_mb],
+}
+
+
+def chosen(only):
+    figures = {f.__name__: [f] for group in GROUPS.values() for f in group}
+    known = {**GROUPS, **figures}
+    for name in only:
+        if name not in known:
+            sys.exit(f"tests/bench/run: no figure or group '{name}'; groups: {', '.join(GROUPS)}; figures: {', '.join(figures)}")
+    wanted = [f for name in only for f in known[name]] if only else [f for group in GROUPS.values() for f in group]
+    return list(dict.fromkeys(wanted))
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tests/bench/run")
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="a figure or a group; may be repeated")
+    parser.add_argument("--quick", action="store_true", help="shorter runs, rougher figures")
+    options = parser.parse_args()
+    figures = chosen(options.only)
+    bench = Bench(options.quick)
+    try:
+        for measure in figures:
+            print(json.dumps(measure(bench)), flush=True)
+    finally:
+        bench.close()
+
+
+if __name__ == "__main__":
+    main()
