@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "limit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,8 +41,10 @@ Pilotlight__Internal__V1__EndpointGeneration *record_generation(struct store *s,
                                                                 int64_t number, struct pl_err *err)
 {
     pl_cleanup(record_free_p) Pilotlight__V1__EndpointConfig *c = record_get(s, STORE_CONFIG, config_name, err);
-    if (!c)
+    if (!c) {
+        (void)snprintf(err->field, sizeof(err->field), "endpoint_config_name");
         return NULL;
+    }
     pl_cleanup(record_free_p) Pilotlight__Internal__V1__EndpointGeneration *g =
         PL_NEW(Pilotlight__Internal__V1__EndpointGeneration);
     pilotlight__internal__v1__endpoint_generation__init(g);
@@ -49,8 +52,10 @@ Pilotlight__Internal__V1__EndpointGeneration *record_generation(struct store *s,
     g->endpoint_config_name = pl_strdup(config_name);
     g->variants = pl_new0(c->n_variants, sizeof(*g->variants));
     for (size_t i = 0; i < c->n_variants; i++)
-        if (add_variant(s, g, c->variants[i], err) != PL_OK)
+        if (add_variant(s, g, c->variants[i], err) != PL_OK) {
+            (void)snprintf(err->field, sizeof(err->field), "endpoint_config_name");
             return NULL;
+        }
     return pl_take(g);
 }
 
