@@ -130,7 +130,10 @@ void followers_end(struct followers *f)
 {
     struct pl_err err;
     (void)pl_fail(&err, PL_UNAVAILABLE, NULL, "control is stopping");
-    list_each_safe(link, &f->streams) drop(list_entry(link, struct follower, link), &err);
+    list_each_safe(link, &f->streams)
+    {
+        drop(list_entry(link, struct follower, link), &err);
+    }
 }
 
 void followers_free(struct followers *f)

@@ -215,8 +215,10 @@ const Pilotlight__Internal__V1__WorkerHost *hosts_pick(struct hosts *h, const ch
     if (fit)
         wanted = h->turn++ % fit + 1;
     HASH_ITER(hh, h->by_id, host, next)
-    if (wanted && offers(host, runtime) && strcmp(host->id, avoid) != 0 && --wanted == 0)
-        chosen = host;
+    {
+        if (wanted && offers(host, runtime) && strcmp(host->id, avoid) != 0 && --wanted == 0)
+            chosen = host;
+    }
     if (!chosen)
         chosen = avoided;
     if (!chosen)
@@ -231,7 +233,9 @@ Pilotlight__Internal__V1__WorkerHost **hosts_list(const struct hosts *h, size_t 
     struct host *host, *next;
     size_t n = 0;
     HASH_ITER(hh, h->by_id, host, next)
-    list[n++] = host->message;
+    {
+        list[n++] = host->message;
+    }
     *out_count = n;
     return list;
 }
@@ -254,6 +258,8 @@ void hosts_free(struct hosts *h)
     if (!h)
         return;
     HASH_ITER(hh, h->by_id, host, next)
-    host_free(host);
+    {
+        host_free(host);
+    }
     free(h);
 }

@@ -186,7 +186,9 @@ void lifecycle_tick(struct lifecycle *l)
 {
     struct operation *op, *next;
     HASH_ITER(hh, l->operations, op, next)
-    step(l, op);
+    {
+        step(l, op);
+    }
     rearm(l);
 }
 
@@ -199,7 +201,9 @@ void lifecycle_hosts_changed(struct lifecycle *l)
 {
     struct operation *op, *next;
     HASH_ITER(hh, l->operations, op, next)
-    operation_hosts_changed(l, op);
+    {
+        operation_hosts_changed(l, op);
+    }
     lifecycle_tick(l);
 }
 
@@ -306,7 +310,9 @@ void lifecycle_free(struct lifecycle *l)
     if (!l)
         return;
     HASH_ITER(hh, l->operations, op, next)
-    finish(l, op);
+    {
+        finish(l, op);
+    }
     free(l);
 }
 

@@ -212,7 +212,10 @@ static bool send_changes(struct router *x)
 
 void routers_push(struct routers *r)
 {
-    list_each_safe(link, &r->streams)(void) send_changes(list_entry(link, struct router, link));
+    list_each_safe(link, &r->streams)
+    {
+        (void)send_changes(list_entry(link, struct router, link));
+    }
 }
 
 /* ---- streams ---- */
@@ -294,7 +297,11 @@ void routers_acknowledge(struct routers *r, const Pilotlight__Internal__V1__Ackn
 
 bool routers_applied(const struct routers *r, int64_t version)
 {
-    list_each(link, &r->streams) if (list_entry(link, struct router, link)->applied < version) return false;
+    list_each(link, &r->streams)
+    {
+        if (list_entry(link, struct router, link)->applied < version)
+            return false;
+    }
     return true;
 }
 
@@ -330,7 +337,10 @@ void routers_end(struct routers *r)
 {
     struct pl_err err;
     (void)pl_fail(&err, PL_UNAVAILABLE, NULL, "control is stopping");
-    list_each_safe(link, &r->streams) drop(list_entry(link, struct router, link), &err);
+    list_each_safe(link, &r->streams)
+    {
+        drop(list_entry(link, struct router, link), &err);
+    }
 }
 
 void routers_free(struct routers *r)

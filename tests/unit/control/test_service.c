@@ -6,6 +6,7 @@
 #include "control_config.h"
 #include "lifecycle.h"
 #include "loop/loop.h"
+#include "metrics/metrics.h"
 #include "rpc/client.h"
 #include "rpc/server.h"
 
@@ -18,6 +19,7 @@ static struct world {
     struct control_config config;
     char *listen[1];
     struct loop *loop;
+    struct metrics *metrics;
     struct rpc *rpc;
     pthread_t thread;
     struct control *control;
@@ -103,7 +105,7 @@ static void *run_loop(void *arg)
 static void start_control(void)
 {
     char target[32];
-    assert_ok(control_start(&w.control, w.loop, w.rpc, NULL, &w.config, &err));
+    assert_ok(control_start(&w.control, w.loop, w.rpc, w.metrics, &w.config, &err));
     (void)snprintf(target, sizeof(target), "127.0.0.1:%d", control_port(w.control, 0));
     w.client = rpc_channel_new(w.rpc, target, &(struct rpc_channel_options){ 0 });
 }
@@ -178,7 +180,8 @@ static int start_world(int64_t lease_ms)
         .worker_server_name = TEXT(""),
     };
     w.loop = loop_new(0);
-    w.rpc = rpc_new(w.loop, NULL);
+    w.metrics = metrics_new();
+    w.rpc = rpc_new(w.loop, w.metrics);
     loop_enter(w.loop);
     start_worker();
     start_control();
@@ -214,6 +217,7 @@ static int teardown(void **state)
     loop_stop(w.loop);
     assert_int_equal(pthread_join(w.thread, NULL), 0);
     rpc_free(w.rpc);
+    metrics_free(w.metrics);
     loop_free(w.loop);
     folder_remove(&w.folder);
     return 0;
@@ -738,6 +742,23 @@ static void test_watching_again(void **state)
     end_router();
 }
 
+static bool figures_came(void)
+{
+    return metrics_gauge(w.metrics, "control_models", NULL, "Models")->value == 1 &&
+           metrics_gauge(w.metrics, "control_endpoint_configs", NULL, "Endpoint configs")->value == 2 &&
+           metrics_gauge(w.metrics, "control_endpoints", "status=\"IN_SERVICE\"", "Endpoints by status")->value == 1 &&
+           metrics_gauge(w.metrics, "control_hosts", NULL, "Worker hosts that hold a lease")->value == 1;
+}
+
+static void test_figures(void **state)
+{
+    (void)state;
+    resources();
+    assert_int_equal(beat("w1", 1, false), PL_OK);
+    assert_int_equal(create_endpoint("e", "small"), PL_OK);
+    wait_for("the figures", figures_came);
+}
+
 static void test_there_is_a_limit_of_endpoints(void **state)
 {
     (void)state;
@@ -765,6 +786,7 @@ int main(void)
         T(test_control_comes_back),
         cmocka_unit_test_setup_teardown(test_leases, setup_short_lease, teardown),
         T(test_watching_again),
+        T(test_figures),
         T(test_there_is_a_limit_of_endpoints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
