@@ -100,7 +100,9 @@ static const char *rest_after(const char *symbol, struct part name)
     if (strncmp(symbol, name.p, name.n) != 0)
         return NULL;
     const char *rest = symbol + name.n;
-    return *rest == '.' ? rest + 1 : *rest == '\0' ? rest : NULL;
+    if (*rest == '.')
+        return rest[1] ? rest + 1 : NULL;
+    return *rest == '\0' ? rest : NULL;
 }
 
 /* The message's 'name' field, number 1 in every kind of descriptor. */

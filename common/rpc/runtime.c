@@ -79,6 +79,8 @@ static void rpc_wait_idle(struct rpc *r)
     pthread_mutex_unlock(&r->lock);
 }
 
+/* grpc_shutdown() is not called: after a large write the core keeps a poller of its own for up to 10 s, and its
+ * shutdown waits for that one. The core's idle threads end with the process; a later rpc_new() finds it initialised. */
 void rpc_free(struct rpc *r)
 {
     if (!r)
@@ -87,7 +89,6 @@ void rpc_free(struct rpc *r)
     grpc_completion_queue_shutdown(r->queue);
     pthread_join(r->pump, NULL);
     grpc_completion_queue_destroy(r->queue);
-    grpc_shutdown_blocking();
     pthread_cond_destroy(&r->idle);
     pthread_mutex_destroy(&r->lock);
     free(r);

@@ -7,9 +7,9 @@
  * Only the .c files of this room include <grpc/...>. Everybody else sees methods, messages, and a call that is answered
  * exactly once.
  *
- * Threads: one pump thread waits on the completion queue and takes the loop's turn (loop/loop.h) around each callback, so
- * handlers and client callbacks run with the turn and may touch the service's state. All functions here are called with
- * the turn, unless they say otherwise. Handlers must not block: a blocked turn stalls every call of the process.
+ * Threads: one pump thread waits on the completion queue and takes the loop's turn (loop/loop.h) around each callback,
+ * so handlers and client callbacks run with the turn and may touch the service's state. All functions here are called
+ * with the turn, unless they say otherwise. Handlers must not block: a blocked turn stalls every call of the process.
  * A callback is always asynchronous: never from inside the function that asked for it. */
 #ifndef RPC_RPC_H
 #define RPC_RPC_H
@@ -27,10 +27,11 @@ struct metrics;
 
 /* ---- runtime ---- */
 
-/* Initialises the core, starts the pump. Never fork without exec after this. 'm' (may be NULL) gets rpc_server_calls_total{method,code},
- * rpc_server_seconds{method} and the like; it outlives the runtime. */
+/* Initialises the core, starts the pump. Never fork without exec after this. 'm' (may be NULL) gets
+ * rpc_server_calls_total{method,code}, rpc_server_seconds{method} and the like; it outlives the runtime. */
 struct rpc *rpc_new(struct loop *l, struct metrics *m);
-/* Without the turn, after all servers and channels are gone: drains the queue, joins the pump, shuts the core down. */
+/* Without the turn, after all servers and channels have been freed: waits for what of theirs is on its way, drains the
+ * queue, joins the pump. NULL is fine. */
 void rpc_free(struct rpc *r);
 
 /* ---- bytes: a message or a part of one, in spans that are shared and never copied ---- */
@@ -55,11 +56,13 @@ struct rpc_bytes *rpc_bytes_join(const struct rpc_bytes *a, const struct rpc_byt
 struct rpc_tls {
     const char *cert_file; /* server: required for TLS; client: for mTLS   */
     const char *key_file;
-    const char *ca_file;     /* server: require client certificates from it; client: trust it instead of the system's roots */
+    const char
+        *ca_file; /* server: require client certificates from it; client: trust it instead of the system's roots */
     const char *server_name; /* client: expect this name in the certificate   */
 };
 
-/* Largest message either way unless a method says otherwise: 6 MiB of payload (the contract's limit) and its envelope. */
+/* Largest message either way unless a method says otherwise: 6 MiB of payload (the contract's limit) and its envelope.
+ */
 #define RPC_MAX_MESSAGE_BYTES ((size_t)(6 << 20) + (64 << 10))
 
 #endif
