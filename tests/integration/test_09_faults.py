@@ -1,0 +1,311 @@
+"""Processes that die at the worst moment: what the caller sees, and that everything comes back."""
+import os
+import signal
+import threading
+
+import grpc
+import pytest
+
+import models
+import protos
+import suite
+from suite import Stack, variant_of, wait_until
+from test_02_resources import URI, failure
+from test_05_limits import frozen, in_flight
+
+
+@pytest.fixture
+def sample():
+    return models.Sample()
+
+
+# ---- an instance dies ----
+
+def test_idle_instance_dies_and_nobody_notices(stack, sample, name):
+    stack.start()
+    stack.serve(name, models.SAMPLE_URI)
+    stack.invoke(name, sample.row(0))
+    (victim,) = stack.runners()
+    os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: not stack.instances(name), "the router knows")
+    answer = stack.invoke(name, sample.row(1))
+    assert answer.body == sample.answer(1) and answer.timings.cold
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
+def test_busy_instance_dies_and_its_caller_is_told_how(stack, sample, name, how):
+    stack.start()
+    stack.serve(name, models.SAMPLE_URI, provisioned=1)
+    (victim,) = stack.runners()
+    with frozen(stack):
+        call = stack.inference.Invoke.future(endpoint_name=name, body=sample.row(0), timeout=suite.PATIENCE)
+        wait_until(lambda: in_flight(stack, name) == 1, "it is in flight")
+        os.kill(victim, how)
+    with pytest.raises(grpc.RpcError) as failed:
+        call.result()
+    told = protos.Failure(failed.value)
+    assert told.code == "INTERNAL" and told.reason == "INSTANCE_DIED" and str(int(how)) in told.message, told
+    wait_until(lambda: len(stack.idle(name)) == 1, "it is replaced")
+    assert stack.invoke(name, sample.row(1)).body == sample.answer(1)
+
+
+def test_provisioned_instance_is_replaced(stack, sample, name):
+    stack.start()
+    stack.serve(name, models.SAMPLE_URI, provisioned=2)
+    for _ in range(2):
+        victim = stack.runners()[0]
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: victim not in stack.runners() and len(stack.idle(name)) == 2, "it is replaced")
+    assert stack.invoke(name, sample.row(0)).body == sample.answer(0)
+
+
+def test_death_during_a_cold_start_is_another_start_or_a_clear_error(stack, sample, name):
+    stack.start()
+    stack.serve(name, models.SAMPLE_URI, concurrency=1, keep_alive_ms=0)
+    stopped = threading.Event()
+    killed = []
+
+    def hunt():
+        while not stopped.is_set():
+            for pid in stack.runners():
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                    killed.append(pid)
+                except ProcessLookupError:
+                    pass
+
+    hunter = threading.Thread(target=hunt)
+    hunter.start()
+    try:
+        for i in range(10):
+            try:
+                assert stack.invoke(name, sample.row(i), timeout=suite.PATIENCE).body == sample.answer(i)
+            except grpc.RpcError as error:
+                told = protos.Failure(error)
+                assert told.reason in ("INSTANCE_DIED", "MODEL_NOT_LOADED", "START_FAILED"), told
+    finally:
+        stopped.set()
+        hunter.join()
+    assert killed
+    wait_until(lambda: stack.invoke(name, sample.row(0), timeout=suite.PATIENCE).body == sample.answer(0), "it serves again")
+
+
+# ---- the worker dies ----
+
+def test_worker_dies_idle_and_comes_back(stack, sample, name):
+    stack.start()
+    stack.serve(name, models.SAMPLE_URI)
+    stack.invoke(name, sample.row(0))
+    orphans = stack.runners()
+    stack.kill("worker")
+    wait_until(lambda: not any(os.path.exists(f"/proc/{pid}/exe") for pid in orphans), "its instances go with it")
+    stack.start("worker")
+    answer = wait_until(lambda: stack.invoke(name, sample.row(1), timeout=suite.PATIENCE), "it serves again")
+    assert answer.body == sample.answer(1) and answer.timings.cold
+
+
+def test_worker_dies_with_calls_in_flight(stack, sample, name):
+    stack.start()
+    stack.serve(name, models.SAMPLE_URI, concurrency=2, provisioned=2)
+    with frozen(stack):
+        calls = [stack.inference.Invoke.future(endpoint_name=name, body=sample.row(i), timeout=suite.PATIENCE) for i in range(2)]
+        wait_until(lambda: in_flight(stack, name) == 2, "they are in flight")
+        stack.kill("worker")
+        for call in calls:
+            with pytest.raises(grpc.RpcError) as failed:
+                call.result()
+            told = protos.Failure(failed.value)
+            assert told.code in ("UNAVAILABLE", "INTERNAL") and told.reason, told
+    stack.start("worker")
+    wait_until(lambda: len(stack.idle(name)) == 2, "the provisioned ones are back")
+    assert stack.invoke(name, sample.row(3)).body == sample.answer(3)
+    assert sum(s.in_flight for s in stack.stats(name)) == 0
+
+
+def test_no_worker_is_a_clear_error_that_comes_in_time(stack, sample, name):
+    stack.start()
+    stack.serve(name, models.SAMPLE_URI)
+    stack.kill("worker")
+    told = failure(stack.invoke, name, sample.row(0), timeout=suite.PATIENCE)
+    assert told.code in ("UNAVAILABLE", "DEADLINE_EXCEEDED"), told
+    stack.start("worker")
+    wait_until(lambda: stack.invoke(name, sample.row(0), timeout=suite.PATIENCE).body == sample.answer(0), "it serves again")
+
+
+# ---- control dies ----
+
+def test_control_down_hurts_no_call(stack, sample, name):
+    stack.start()
+    stack.serve(name, models.SAMPLE_URI, keep_alive_ms=200)
+    stack.kill("control")
+    for i in range(3):
+        answer = stack.invoke(name, sample.row(i))
+        assert answer.body == sample.answer(i) and answer.timings.cold
+        wait_until(lambda: not stack.instances(name), "it is at zero")
+    stack.start("control")
+    assert stack.status(name) == "IN_SERVICE"
+    up_to_date = wait_until(lambda: stack.invoke(name, sample.row(4)), "it serves")
+    assert up_to_date.body == sample.answer(4)
+
+
+def test_router_restarts_from_its_snapshot_with_control_down(stack, sample, name):
+    stack.start()
+    stack.serve(name, models.SAMPLE_URI)
+    stack.invoke(name, sample.row(0))
+    warm = stack.runners()
+    stack.kill("control")
+    stack.kill("router")
+    stack.start("router")
+    answer = wait_until(lambda: stack.invoke(name, sample.row(1), timeout=suite.PATIENCE), "it serves from its snapshot")
+    assert answer.body == sample.answer(1)
+    assert stack.runners() == warm and not answer.timings.cold, "the warm instance was not taken over"
+    stack.start("control")
+    stack.delete_endpoint(name)
+    wait_until(lambda: failure(stack.invoke, name, b"1").code == "NOT_FOUND", "the router follows control again")
+
+
+def test_router_dies_with_a_call_in_flight(stack, sample, name):
+    stack.start()
+    stack.serve(name, models.SAMPLE_URI, provisioned=1)
+    with frozen(stack):
+        call = stack.inference.Invoke.future(endpoint_name=name, body=sample.row(0), timeout=suite.PATIENCE)
+        wait_until(lambda: in_flight(stack, name) == 1, "it is in flight")
+        stack.kill("router")
+        with pytest.raises(grpc.RpcError) as failed:
+            call.result()
+        assert failed.value.code() == grpc.StatusCode.UNAVAILABLE
+    stack.start("router")
+    wait_until(lambda: len(stack.idle(name)) == 1, "an instance is warm")
+    assert stack.invoke(name, sample.row(1)).body == sample.answer(1)
+
+
+def test_torn_snapshot_is_told_and_not_believed(stack, sample, name):
+    stack.start()
+    stack.serve(name, models.SAMPLE_URI)
+    stack.kill("router")
+    path = stack.folder / "router.snapshot"
+    path.write_bytes(path.read_bytes()[:-7])
+    stack.start("router")
+    assert wait_until(lambda: stack.invoke(name, sample.row(0)), "it serves from control").body == sample.answer(0)
+
+
+def test_control_dies_in_the_middle_of_writes_and_keeps_what_it_acknowledged(stack, name):
+    """Creates go on while control is killed again and again: every acknowledged one is there, whole, and no other half-done."""
+    stack.start("control")
+    acknowledged, asked = [], []
+    for round_ in range(5):
+        started, models_ = threading.Event(), stack.models
+
+        def write(round_=round_, models_=models_, started=started):
+            for i in range(1000):
+                each = f"m-{round_}-{i}"
+                asked.append(each)
+                try:
+                    models_.CreateModel(model={"name": each, "artifact_uri": URI, "tags": [{"key": "n", "value": str(i)}]}, timeout=5)
+                except grpc.RpcError:
+                    return
+                acknowledged.append(each)
+                if i == 10:
+                    started.set()
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        assert started.wait(suite.PATIENCE)
+        stack.kill("control")
+        writer.join()
+        stack.start("control")
+        there, token = {}, ""
+        while True:
+            page = stack.models.ListModels(options={"page_size": 1000, "page_token": token})
+            there.update({m.name: m for m in page.models})
+            token = page.next_page_token
+            if not token:
+                break
+        assert set(acknowledged) <= set(there) <= set(asked)
+        assert all(m.artifact_uri == URI and len(m.tags) == 1 for m in there.values())
+
+
+def test_control_dies_while_an_endpoint_is_created_and_finishes_it(stack, sample, name):
+    stack.start("control", "router")
+    stack.create_model(name, models.SAMPLE_URI)
+    stack.create_config(name, variant_of(name))
+    stack.create_endpoint(name)
+    assert stack.status(name) == "CREATING"
+    stack.kill("control")
+    stack.start("control", "worker")
+    assert stack.settled(name)[1] == "IN_SERVICE"
+    assert wait_until(lambda: stack.invoke(name, sample.row(0)), "it serves").body == sample.answer(0)
+
+
+def test_control_dies_while_an_endpoint_is_updated_and_deleted(stack, sample, name):
+    stack.start()
+    stack.serve(name, models.SAMPLE_URI)
+    stack.create_config(f"{name}-2", variant_of(name, concurrency=7))
+    stack.kill("worker")
+    stack.endpoints.UpdateEndpoint(name=name, endpoint_config_name=f"{name}-2")
+    stack.kill("control")
+    stack.start("worker", "control")
+    endpoint, status = stack.settled(name)
+    assert status == "IN_SERVICE" and endpoint.endpoint_config_name == f"{name}-2" and not endpoint.failure_reason
+    stack.endpoints.DeleteEndpoint(name=name)
+    stack.kill("control")
+    stack.start("control")
+    wait_until(lambda: stack.gone(name), "it is deleted", suite.PATIENCE * 4)
+
+
+# ---- the whole suite ----
+
+def test_state_survives_a_restart_of_the_suite(tmp_path, sample, name):
+    up = suite.Up(tmp_path).start()
+    up.serve(name, models.SAMPLE_URI)
+    assert up.stop() == 0
+    again = suite.Up(tmp_path).start()
+    try:
+        assert again.status(name) == "IN_SERVICE"
+        assert wait_until(lambda: again.invoke(name, sample.row(0)), "it serves").body == sample.answer(0)
+    finally:
+        assert again.stop() == 0
+
+
+@pytest.mark.parametrize("service", ["control", "router", "worker"])
+def test_up_starts_again_what_dies(tmp_path, sample, name, service):
+    up = suite.Up(tmp_path).start()
+    try:
+        up.serve(name, models.SAMPLE_URI)
+        dead = up.pid(service)
+        os.kill(dead, signal.SIGKILL)
+        wait_until(lambda: up.pid(service) not in (None, dead) and up.health(service).Check(service="", timeout=2).status == 1, f"{service} serves again")
+        assert wait_until(lambda: up.invoke(name, sample.row(0), timeout=5), "it serves").body == sample.answer(0)
+    finally:
+        assert up.stop() == 0
+
+
+def test_nothing_is_left_behind(tmp_path, sample, name):
+    up = suite.Up(tmp_path).start()
+    up.serve(name, models.SAMPLE_URI, provisioned=2)
+    everything = suite.descendants(up.program.pid)
+    assert len(everything) >= 5
+    assert up.stop() == 0
+    wait_until(lambda: not any(os.path.exists(f"/proc/{pid}/exe") for pid in everything), "no process is left")
+
+
+def test_two_workers_share_and_one_may_die(tmp_path, sample, name):
+    stack = Stack(tmp_path).start()
+    second = None
+    try:
+        other = stack.base + 7
+        path = tmp_path / "worker-2.yaml"
+        path.write_text(suite.to_yaml({**stack.settings["worker"], "listen": [f"127.0.0.1:{other}"], "advertise": f"127.0.0.1:{other}",
+                                       "admin_listen": "", "host_id": "host-2", "cache_dir": str(tmp_path / "cache-2")}))
+        second = suite.Program([suite.BIN / "pilotlight-worker", "--config", path], tmp_path / "worker-2.log")
+        hosts = lambda: {h.id for h in stack.instances_service.ListHosts().hosts if h.connected}  # noqa: E731
+        wait_until(lambda: hosts() == {"host-1", "host-2"}, "the router sees both hosts")
+        stack.serve(name, models.SAMPLE_URI, concurrency=12, provisioned=8)
+        assert {i.host for i in stack.idle(name)} == {"host-1", "host-2"}
+        stack.kill("worker")
+        wait_until(lambda: {i.host for i in stack.idle(name)} == {"host-2"} and len(stack.idle(name)) == 8, "the other host takes all", suite.PATIENCE * 2)
+        assert stack.invoke(name, sample.row(0)).body == sample.answer(0)
+    finally:
+        if second:
+            second.stop()
+        stack.stop()
