@@ -6,17 +6,19 @@
  *         { 0 },
  *     };
  *
- * Unary: the handler gets the unpacked request (or, with a NULL descriptor, only rpc_call_bytes()) and answers exactly once, at
- * once or later: rpc_reply(), rpc_reply_bytes() or rpc_fail(). The request message lives until the answer.
+ * Unary: the handler gets the unpacked request (or, with a NULL descriptor, only rpc_call_bytes()) and answers exactly
+ * once, at once or later: rpc_reply(), rpc_reply_bytes() or rpc_fail(). The request message lives until the answer.
  * Server stream: rpc_stream_send() any number of times, then rpc_stream_end() or rpc_fail().
- * Bidi stream: as server stream; 'handle' is called once per message of the client and finally with message NULL (half-close).
+ * Bidi stream: as server stream; 'handle' is called once per message of the client and finally, unless the call has
+ * been answered, with message NULL: the client has half-closed or is gone. A message lives until its handler returns.
  *
  * Cancellation: rpc_call_on_cancel()'s callback runs at most once, and only before the answer; the call still has to be
- * answered (rpc_fail() with PL_CANCELLED does). Deadline over = cancelled. After the answer the handler must forget the call.
+ * answered (rpc_fail() with PL_CANCELLED does). Deadline over = cancelled. After the answer the handler must forget the
+ * call.
  *
  * Done by this room before the handler runs: message limit (RESOURCE_EXHAUSTED naming the limit), unpacking
- * (INVALID_ARGUMENT "request: malformed protobuf"), UTF-8 check of every string field (INVALID_ARGUMENT naming the field),
- * draining (UNAVAILABLE). Unknown methods get UNIMPLEMENTED naming the method. */
+ * (INVALID_ARGUMENT "request: malformed protobuf"), UTF-8 check of every string field (INVALID_ARGUMENT naming the
+ * field), draining (UNAVAILABLE). Unknown methods get UNIMPLEMENTED naming the method. */
 #ifndef RPC_SERVER_H
 #define RPC_SERVER_H
 
@@ -64,10 +66,12 @@ PL_MUST_CHECK enum pl_code rpc_server_start(struct rpc_server **out, struct rpc 
 void rpc_server_set_serving(struct rpc_server *s, bool serving);
 /* The port that was bound for the i-th address (for ":0"); 0 for unix sockets. */
 int rpc_server_port(const struct rpc_server *s, size_t i);
-/* Graceful: health NOT_SERVING, GOAWAY, new calls refused UNAVAILABLE, calls in flight go on; health and other watch streams of this
- * room are ended; 'drained(arg)' once when the last call has ended, or after 'grace_ms', when what is left was cancelled. */
+/* Graceful: health NOT_SERVING, GOAWAY, new calls refused UNAVAILABLE, calls in flight go on; health and other watch
+ * streams of this room are ended; 'drained(arg)' once when the last call has ended, or after 'grace_ms', when what is
+ * left was cancelled (a handler that has not answered a second after that is given up on; its late answer is harmless).
+ * Once per server. */
 void rpc_server_drain(struct rpc_server *s, int64_t grace_ms, void (*drained)(void *arg), void *arg);
-/* After 'drained' (or before any start of the loop): frees it. NULL is fine. */
+/* After 'drained': frees it. Earlier: cancels what is in flight, and frees it when that has ended. NULL is fine. */
 void rpc_server_free(struct rpc_server *s);
 
 /* ---- a call ---- */
@@ -91,12 +95,13 @@ void rpc_call_set_header(struct rpc_call *c, const char *key, const char *value)
 void rpc_reply(struct rpc_call *c, const ProtobufCMessage *message);
 /* Consumes one reference to 'bytes'. */
 void rpc_reply_bytes(struct rpc_call *c, struct rpc_bytes *bytes);
-/* The gRPC status of err->code with its message and google.rpc details: BadRequest (field), ErrorInfo (reason, model_status),
- * RetryInfo (retry_after_ms), QuotaFailure (PL_EXHAUSTED). Nothing of 'err' is kept. Ends streams too. */
+/* The gRPC status of err->code with its message and google.rpc details: BadRequest (field), ErrorInfo (reason,
+ * model_status), RetryInfo (retry_after_ms), QuotaFailure (PL_EXHAUSTED). Nothing of 'err' is kept. Ends streams too.
+ */
 void rpc_fail(struct rpc_call *c, const struct pl_err *err);
 
-/* Queues a message. False when more than 'RPC_STREAM_QUEUE_BYTES' wait for a slow reader: the caller should rpc_fail() with
- * PL_EXHAUSTED and let the client start again from a snapshot. */
+/* Queues a message. False when more than 'RPC_STREAM_QUEUE_BYTES' wait for a slow reader: the caller should rpc_fail()
+ * with PL_EXHAUSTED and let the client start again from a snapshot. */
 PL_MUST_CHECK bool rpc_stream_send(struct rpc_call *c, const ProtobufCMessage *message);
 #define RPC_STREAM_QUEUE_BYTES ((size_t)32 << 20)
 void rpc_stream_end(struct rpc_call *c);
