@@ -16,7 +16,7 @@ char *pl_wall_text(int64_t wall_ms, char out[25]);
 
 /* "250ms", "10s", "5m", "2h", "1d" or a plain count of milliseconds -> ms. False: not a duration, negative or too large. */
 _Bool pl_duration_parse(const char *text, int64_t *out_ms);
-/* The shortest of those forms that means exactly 'ms'. */
+/* The form with the largest unit that means exactly 'ms': "90s", "2m", "1500ms"; zero is "0s". */
 char *pl_duration_text(int64_t ms, char out[24]);
 
 #endif
