@@ -13,6 +13,8 @@ struct metrics;
 /* 'address' is HOST:PORT. 'ready' returns NULL when the service is ready, else a static text that says why not. */
 PL_MUST_CHECK enum pl_code admin_start(struct admin **out, const char *address, struct metrics *m,
                                        const char *(*ready)(void *arg), void *arg, struct pl_err *err);
+/* The port that was bound (for ":0"). */
+int admin_port(const struct admin *a);
 void admin_stop(struct admin *a); /* NULL is fine */
 
 #endif
