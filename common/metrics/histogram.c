@@ -1,7 +1,7 @@
 /* histogram - eight equal buckets to every power of two, so that a value is known within an eighth of itself.
  *
- * A bucket holds low < us <= high; powers of two are always a 'high', which makes the coarser buckets of the exposition exact.
- * 1.9 KB each: with the registry's limit of 20,000 series that is 38 MB at the very worst. */
+ * A bucket holds low < us <= high; powers of two are always a 'high', which makes the coarser buckets of the exposition
+ * exact. 1.9 KB each: with the registry's limit of 20,000 series that is 38 MB at the very worst. */
 #include "private.h"
 
 #include "base/mem.h"

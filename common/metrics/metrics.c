@@ -28,8 +28,7 @@ static void series_free(struct metrics *m, struct family *f, struct series *s)
 
 static void family_free(struct metrics *m, struct family *f)
 {
-    list_each_safe(it, &f->series)
-        series_free(m, f, list_entry(it, struct series, link));
+    list_each_safe(it, &f->series) series_free(m, f, list_entry(it, struct series, link));
     HASH_DEL(m->by_name, f);
     free(f->name);
     free(f->help);
@@ -40,8 +39,7 @@ void metrics_free(struct metrics *m)
 {
     if (!m)
         return;
-    list_each_safe(it, &m->families)
-        family_free(m, list_entry(it, struct family, link));
+    list_each_safe(it, &m->families) family_free(m, list_entry(it, struct family, link));
     free(m->spare_histogram);
     pthread_mutex_destroy(&m->lock);
     free(m);

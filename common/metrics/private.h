@@ -22,8 +22,8 @@ enum metrics_type { METRICS_COUNTER, METRICS_GAUGE, METRICS_HISTOGRAM };
 struct family {
     char *name, *help;
     enum metrics_type type;
-    struct list series;     /* in order of registration */
-    struct list link;       /* in metrics.families      */
+    struct list series; /* in order of registration */
+    struct list link;   /* in metrics.families      */
     struct series *by_labels;
     UT_hash_handle hh;
 };
@@ -53,8 +53,9 @@ struct metrics {
 };
 
 struct metrics_histogram *histogram_new(void);
-/* Counts of observations at or below 2^exponent microseconds, for each exponent of HISTOGRAM_SHOWN_*; returns all of them. */
-#define HISTOGRAM_SHOWN_FIRST 5 /* 32 us */
+/* Counts of observations at or below 2^exponent microseconds, for each exponent of HISTOGRAM_SHOWN_*; returns all of
+ * them. */
+#define HISTOGRAM_SHOWN_FIRST 5  /* 32 us */
 #define HISTOGRAM_SHOWN_LAST  28 /* 268 s */
 #define HISTOGRAM_SHOWN       (HISTOGRAM_SHOWN_LAST - HISTOGRAM_SHOWN_FIRST + 1)
 uint64_t histogram_cumulative(const struct metrics_histogram *h, uint64_t out[HISTOGRAM_SHOWN]);

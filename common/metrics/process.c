@@ -51,8 +51,8 @@ static double start_time_seconds(void)
     fclose(f);
     line[n] = '\0';
     char *rest = strrchr(line, ')');
-    if (!rest || sscanf(rest + 1,
-                        " %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu", &ticks) != 1)
+    if (!rest || sscanf(rest + 1, " %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+                        &ticks) != 1)
         return 0;
     struct timespec wall, boot;
     clock_gettime(CLOCK_REALTIME, &wall);
