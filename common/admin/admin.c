@@ -14,11 +14,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MAX_CONNECTIONS   64
-#define IDLE_S            10 /* a slow or silent client is dropped after this */
-#define CONNECTION_BYTES  8192
-#define TEXT_TYPE         "text/plain; charset=utf-8"
-#define METRICS_TYPE      "text/plain; version=0.0.4; charset=utf-8"
+#define MAX_CONNECTIONS  64
+#define IDLE_S           10 /* a slow or silent client is dropped after this */
+#define CONNECTION_BYTES 8192
+#define TEXT_TYPE        "text/plain; charset=utf-8"
+#define METRICS_TYPE     "text/plain; version=0.0.4; charset=utf-8"
 
 struct admin {
     struct MHD_Daemon *daemon;
@@ -164,7 +164,8 @@ static int bound_port(int fd)
     socklen_t len = sizeof(a);
     if (getsockname(fd, (struct sockaddr *)&a, &len) != 0)
         return 0;
-    return ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port : ((struct sockaddr_in *)&a)->sin_port);
+    return ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port
+                                         : ((struct sockaddr_in *)&a)->sin_port);
 }
 
 static enum pl_code listen_on(const char *address, int *out_fd, struct pl_err *err)
@@ -184,7 +185,8 @@ static enum pl_code listen_on(const char *address, int *out_fd, struct pl_err *e
     int why = errno;
     freeaddrinfo(found);
     if (!bound)
-        return pl_fail(err, PL_UNAVAILABLE, "admin_listen", "admin_listen: cannot bind '%s': %s", address, strerror(why));
+        return pl_fail(err, PL_UNAVAILABLE, "admin_listen", "admin_listen: cannot bind '%s': %s", address,
+                       strerror(why));
     *out_fd = pl_take_fd(fd);
     return PL_OK;
 }
