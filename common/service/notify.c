@@ -1,4 +1,5 @@
-/* notify - the whole of the sd_notify protocol that a service needs: one datagram to the socket that NOTIFY_SOCKET names. */
+/* notify - the whole of the sd_notify protocol that a service needs: one datagram to the socket that NOTIFY_SOCKET
+ * names. */
 #include "private.h"
 
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* One run: options -> config -> logs -> loop, signals -> metrics -> rpc -> the service's modules -> admin port -> the loop turns
- * until the service has drained -> everything back, in reverse. */
+/* One run: options -> config -> logs -> loop, signals -> metrics -> rpc -> the service's modules -> admin port -> the
+ * loop turns until the service has drained -> everything back, in reverse. */
 #include "private.h"
 
 #include "admin/admin.h"

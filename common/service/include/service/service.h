@@ -2,9 +2,9 @@
  *
  *     pilotlight-router [--config FILE] [--check-config] [--print-config] [--version] [--help]
  *
- * The order: parse, load config, set up logs, loop, metrics, rpc, 'start' (modules, rpc server), admin port, run; on SIGTERM or
- * SIGINT 'drain' once (a second signal ends at once with exit 1); when the service calls service_drained(): 'stop', exit 0.
- * Exit codes: 0 stopped as asked, 1 failed at run time, 2 bad usage or config. */
+ * The order: parse, load config, set up logs, loop, metrics, rpc, 'start' (modules, rpc server), admin port, run; on
+ * SIGTERM or SIGINT 'drain' once (a second signal ends at once with exit 1); when the service calls service_drained():
+ * 'stop', exit 0. Exit codes: 0 stopped as asked, 1 failed at run time, 2 bad usage or config. */
 #ifndef SERVICE_SERVICE_H
 #define SERVICE_SERVICE_H
 
@@ -16,7 +16,8 @@ struct rpc;
 struct metrics;
 struct service;
 
-/* Settings that every service has; embed as the first member of its own struct and start its rows with SERVICE_CONFIG_ROWS. */
+/* Settings that every service has; embed as the first member of its own struct and start its rows with
+ * SERVICE_CONFIG_ROWS. */
 struct service_config {
     struct config_strings listen; /* gRPC addresses: HOST:PORT or unix:PATH */
     char *admin_listen;           /* HOST:PORT of /metrics, /healthz, /readyz; "" = none */
@@ -27,8 +28,8 @@ struct service_config {
 };
 
 struct service_def {
-    const char *name;       /* "router": PILOTLIGHT_ROUTER_*, log field, pilotlight-router */
-    const char *summary;    /* one line for --help */
+    const char *name;              /* "router": PILOTLIGHT_ROUTER_*, log field, pilotlight-router */
+    const char *summary;           /* one line for --help */
     const struct config_row *rows; /* of the whole config struct; the first member is a struct service_config */
     size_t config_size;
     /* Checks what rows cannot; may be NULL. */
