@@ -1,16 +1,19 @@
 /* loop - one turn at a time: timers, descriptors, signals, tasks and jobs of a service.
  *
- * A service's state has no locks of its own. It is touched only by whoever holds the loop's *turn*. The loop's own thread
- * holds it while it runs a callback; the rpc pump thread (common/rpc) takes it around each of its callbacks. So every
- * handler, timer and descriptor callback of a service runs as if there were one thread, yet a reply from an instance does
- * not have to be handed from one thread to another to reach its caller. A turn must be short: nothing in it may block.
+ * A service's state has no locks of its own. It is touched only by whoever holds the loop's *turn*. The loop's own
+ * thread holds it while it runs a callback; the rpc pump thread (common/rpc) takes it around each of its callbacks. So
+ * every handler, timer and descriptor callback of a service runs as if there were one thread, yet a reply from an
+ * instance does not have to be handed from one thread to another to reach its caller. A turn must be short: nothing in
+ * it may block.
  *
- * What blocks (a download, a digest, waiting for a child) is a *job*: its work runs on a pool thread without the turn, its
- * done callback with the turn.
+ * What blocks (a download, a digest, waiting for a child) is a *job*: its work runs on a pool thread without the turn,
+ * its done callback with the turn.
  *
- * Threads: loop_post(), loop_job() and loop_enter() from any thread; everything else holding the turn (before loop_run(),
- * the thread that sets up counts as holding it).
- * Memory: timers, fds, tasks and jobs are embedded in their owners' structs; the loop never frees them. */
+ * Threads: loop_post(), loop_job(), loop_stop() and loop_enter() from any thread; everything else holding the turn.
+ * Before loop_run(), the thread that sets up counts as holding it until it first takes it; where other threads run
+ * already, it does take it.
+ * Memory: timers, fds, tasks and jobs are embedded in their owners' structs, zeroed at first; the loop never frees
+ * them. */
 #ifndef LOOP_LOOP_H
 #define LOOP_LOOP_H
 
@@ -24,7 +27,8 @@
 struct loop;
 
 struct loop *loop_new(unsigned job_threads); /* job_threads 0 = 2; pool threads are started on first use */
-void loop_free(struct loop *l);              /* after loop_run() has returned; NULL is fine. Waits for running jobs. */
+/* After loop_run() has returned; NULL is fine. Waits for running jobs; jobs and tasks that wait are forgotten. */
+void loop_free(struct loop *l);
 
 /* Runs until loop_stop(). Call without holding the turn. */
 void loop_run(struct loop *l);
@@ -46,7 +50,7 @@ void loop_timer_clear(struct loop *l, struct loop_timer *t);              /* har
 
 /* ---- descriptors: level-triggered epoll ---- */
 struct loop_fd {
-    void (*ready)(struct loop_fd *f, uint32_t events); /* EPOLLIN and friends; may remove any descriptor, this one too */
+    void (*ready)(struct loop_fd *f, uint32_t events); /* EPOLLIN ...; may remove any descriptor, this one too */
     int fd;
     uint32_t events;
 };
@@ -60,7 +64,8 @@ void loop_fd_remove(struct loop *l, struct loop_fd *f);
 /* Call before any thread is started (loop_new() starts none). 'on' gets the turn. */
 void loop_signal(struct loop *l, int signo, void (*on)(void *arg, int signo), void *arg);
 
-/* ---- tasks: run 'run' soon, with the turn, on the loop thread; in order of posting ---- */
+/* ---- tasks: run 'run' soon, with the turn, on the loop thread; in order of posting. One that waits already is not
+ * posted twice. ---- */
 struct loop_task {
     struct list link;
     void (*run)(struct loop_task *t);
