@@ -181,6 +181,20 @@ static bool lift(int *fd)
     return true;
 }
 
+/* The same file once more: read-only, so that who unpacks it cannot change what was verified, and from its start, wherever
+ * the one who wrote it stands. */
+static int reopen(int file)
+{
+    char path[32];
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && !lift(&fd))
+        pl_close_p(&fd);
+    return fd;
+}
+
 /* A pair of which we keep 'ours' (non-blocking) and the child gets 'theirs'. */
 static bool make_socket(int *ours, int *theirs)
 {
@@ -248,7 +262,7 @@ enum pl_code spawn_unpack(struct spawner *s, const struct spawn_unpack_spec *spe
     pl_cleanup(pl_close_p) int child_out = -1;
     pl_cleanup(pl_close_p) int log_fd = -1;
     pl_cleanup(pl_close_p) int child_log = -1;
-    pl_cleanup(pl_close_p) int archive = fcntl(spec->archive_fd, F_DUPFD_CLOEXEC, SAFE_FD);
+    pl_cleanup(pl_close_p) int archive = reopen(spec->archive_fd);
     pl_cleanup(pl_close_p) int dir = fcntl(spec->dir_fd, F_DUPFD_CLOEXEC, SAFE_FD);
     struct plan p = { .program = s->runner, .argv = argv, .envp = child_env };
 

@@ -28,7 +28,8 @@
         pl_taken_;                                                                                                     \
     })
 
-/* For pl_cleanup: free(*p), close(*p) when it is not negative. */
+/* For pl_cleanup, and by hand as often as you like: free(*p), close(*fd) when it is not negative; the variable is NULL or
+ * -1 afterwards. */
 void pl_free_p(void *p);
 void pl_close_p(int *fd);
 
