@@ -1,0 +1,42 @@
+"""python3 -I -B FOLDER MODE: what the worker host runs.
+
+    serve             one instance: loads a model and answers requests on the socket that is descriptor 3
+    check [MODULE..]  imports what a zygote would, and prints what is here and what is missing
+"""
+
+import os
+import sys
+
+# Read by OpenMP and BLAS when they are loaded: one request at a time, one thread for it.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
+    os.environ[_name] = "1"
+
+HOST_FD = 3
+
+
+def _serve(args):
+    from pilotlight_runtime import instance
+
+    instance.serve(HOST_FD)
+
+
+def _check(args):
+    from pilotlight_runtime import preload
+
+    print(preload.preload(args))
+
+
+_MODES = {"serve": _serve, "check": _check}
+
+
+def main(argv):
+    if len(argv) < 2 or argv[1] not in _MODES:
+        sys.stderr.write(__doc__)
+        return 2
+    sys.dont_write_bytecode = True
+    # The model's code may import 'pilotlight', and stand-ins for SageMaker's own packages where those are not installed.
+    sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "compat"))
+    return _MODES[argv[1]](argv[2:])
+
+
+sys.exit(main(sys.argv))

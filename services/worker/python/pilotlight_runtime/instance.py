@@ -1,0 +1,125 @@
+"""The life of an instance.
+
+    LOAD     the environment is set, the model's code imported, the model loaded, a first prediction made; LOADED says what was learned,
+             FAILED why not, after which the host closes
+    INVOKE   handler.py makes an answer of it; RESULT, or ERROR with the status and text for the caller. One at a time
+    end      the host closed its end: exit functions run, this process leaves
+
+Whatever the model's code raises, sys.exit included, ends its request and nothing else. What it cannot survive, the host sees: a process
+that ended, or that does not answer.
+"""
+
+import atexit
+import gc
+import os
+import sys
+import time
+
+from . import failures, link, messages, output
+from .handler import Handler
+
+EXIT_STOPPED, EXIT_PROTOCOL = 0, 2
+
+
+def _now_us():
+    return time.monotonic_ns() // 1000
+
+
+def _set_environment(load):
+    """The model's own variables, and those that its container would have."""
+    os.environ.setdefault("SM_MODEL_DIR", load.model_dir)
+    os.environ.setdefault("SAGEMAKER_BASE_DIR", "/opt/ml")
+    os.environ.setdefault("HOME", "/tmp")
+    os.environ.setdefault("TMPDIR", "/tmp")
+    for name, value in load.environment.items():
+        try:
+            os.environ[name] = value
+        except ValueError:
+            raise failures.Refusal(failures.FAILED, "the environment variable '%.100s' has a name or a value that cannot be set" % name) from None
+    if load.code_dir:
+        os.environ["SAGEMAKER_SUBMIT_DIRECTORY"] = load.code_dir
+
+
+class Instance:
+    def __init__(self, host_fd):
+        self.link = link.Link(host_fd, self._interrupted)
+        self.handler = None
+        self.memory_size_mb = 0
+
+    @staticmethod
+    def _interrupted():
+        failures.log(failures.HookFailed("a signal handler", sys.exc_info()[1]))
+
+    def _fail(self, kind, frame_id, exception):
+        failures.log(exception)
+        status, text = failures.for_caller(exception, self.memory_size_mb)
+        output.flush()
+        self.link.send(kind, frame_id, messages.runner_error(status, text))
+
+    # ---- LOAD ----
+
+    def _load(self, payload):
+        load = messages.LoadRequest(payload)
+        self.memory_size_mb = load.memory_size_mb
+        _set_environment(load)
+        output.open_logging(load.environment)
+        start = _now_us()
+        handler = Handler(load)
+        loaded = _now_us()
+        handler.warm()
+        self.handler = handler
+        # What is loaded now stays: the collector need not look at it again, nor touch pages that are shared.
+        gc.freeze()
+        return messages.load_response(handler.facts, loaded - start, _now_us() - loaded)
+
+    def on_load(self, frame_id, payload):
+        try:
+            answer = self._load(payload)
+        except BaseException as e:
+            self._fail(link.FAILED, frame_id, e)
+            return
+        output.flush()
+        self.link.send(link.LOADED, frame_id, answer)
+
+    # ---- INVOKE ----
+
+    def on_invoke(self, frame_id, payload):
+        try:
+            answer = self.handler.answer(messages.InvokeRequest(payload))
+            packed = messages.invoke_response(answer.body, answer.content_type, answer.custom_attributes, answer.status)
+        except BaseException as e:
+            self._fail(link.ERROR, frame_id, e)
+            return
+        output.flush()
+        self.link.send(link.RESULT, frame_id, packed)
+
+    def run(self):
+        while True:
+            frame = self.link.receive()
+            if frame is None:
+                return EXIT_STOPPED
+            kind, frame_id, payload = frame
+            if kind == link.LOAD and self.handler is None:
+                self.on_load(frame_id, payload)
+            elif kind == link.INVOKE and self.handler is not None:
+                self.on_invoke(frame_id, payload)
+            else:
+                raise link.Broken("a frame of kind %d, which is not what may come now" % kind)
+
+
+def serve(host_fd):
+    """The whole life; does not return."""
+    output.open_streams()
+    gc.enable()
+    try:
+        code = Instance(host_fd).run()
+        atexit._run_exitfuncs()
+    except link.Broken as e:
+        sys.stderr.write("pilotlight: %s\n" % e)
+        code = EXIT_PROTOCOL
+    except BaseException as e:
+        failures.log(e)
+        code = EXIT_STOPPED
+    output.flush()
+    # Not sys.exit(): threads of the model's code may never end.
+    os._exit(code)
