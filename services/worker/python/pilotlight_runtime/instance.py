@@ -15,7 +15,7 @@ import os
 import sys
 import time
 
-from . import failures, link, messages, output
+from . import failures, link, messages, output, signals
 from .handler import Handler
 
 EXIT_STOPPED, EXIT_PROTOCOL = 0, 2
@@ -42,19 +42,25 @@ def _set_environment(load):
 
 class Instance:
     def __init__(self, host_fd):
-        self.link = link.Link(host_fd, self._interrupted)
+        self.link = link.Link(host_fd)
+        self.guard = signals.Guard()
+        self.guard.install()
         self.handler = None
         self.memory_size_mb = 0
-
-    @staticmethod
-    def _interrupted():
-        failures.log(failures.HookFailed("a signal handler", sys.exc_info()[1]))
 
     def _fail(self, kind, frame_id, exception):
         failures.log(exception)
         status, text = failures.for_caller(exception, self.memory_size_mb)
         output.flush()
         self.link.send(kind, frame_id, messages.runner_error(status, text))
+
+    def _guarded(self, work, payload):
+        """'work' runs the model's code; its exceptions come out, whichever they are."""
+        self.guard.in_hook = True
+        try:
+            return work(payload)
+        finally:
+            self.guard.in_hook = False
 
     # ---- LOAD ----
 
@@ -74,7 +80,7 @@ class Instance:
 
     def on_load(self, frame_id, payload):
         try:
-            answer = self._load(payload)
+            answer = self._guarded(self._load, payload)
         except BaseException as e:
             self._fail(link.FAILED, frame_id, e)
             return
@@ -83,15 +89,18 @@ class Instance:
 
     # ---- INVOKE ----
 
+    def _invoke(self, payload):
+        answer = self.handler.answer(messages.InvokeRequest(payload))
+        return messages.invoke_response(answer.body, answer.content_type, answer.custom_attributes, answer.status)
+
     def on_invoke(self, frame_id, payload):
         try:
-            answer = self.handler.answer(messages.InvokeRequest(payload))
-            packed = messages.invoke_response(answer.body, answer.content_type, answer.custom_attributes, answer.status)
+            answer = self._guarded(self._invoke, payload)
         except BaseException as e:
             self._fail(link.ERROR, frame_id, e)
             return
         output.flush()
-        self.link.send(link.RESULT, frame_id, packed)
+        self.link.send(link.RESULT, frame_id, answer)
 
     def run(self):
         while True:

@@ -3,9 +3,7 @@
     header, 16 bytes, little endian: length u32, kind u8, version u8, zero u16, id u64     then 'length' bytes
     services/worker/frame/include/frame/frame.h is the contract.
 
-A model's code runs in this process and may do anything to it. Two of those things must not confuse the host: a child that it forks
-leaves the socket alone and cannot come back into the loop that reads it; and an exception that a signal handler of its own throws
-while we read or write is reported and survived, because half a frame cannot be taken back.
+A model's code runs in this process and may fork. Its child leaves the socket alone, and cannot come back into the loop that reads it.
 """
 
 import os
@@ -25,12 +23,10 @@ class Broken(Exception):
 
 
 class Link:
-    def __init__(self, fd, report):
-        """'report' is called inside an except block, for exceptions that are none of the link's."""
+    def __init__(self, fd):
         os.set_inheritable(fd, False)
         self._socket = socket.socket(fileno=fd)
         self._socket.setblocking(True)
-        self._report = report
         self._buffer = bytearray(_FIRST_READ)
         self._ours = True
         os.register_at_fork(after_in_child=self._leave)
@@ -44,25 +40,19 @@ class Link:
             pass
 
     def _check_ours(self):
+        """A forked child of the model's code that returned instead of leaving ends here."""
         if not self._ours:
             os._exit(0)
 
-    def _survive(self, step):
-        """Runs 'step', a system call that either happens or does not, until it has happened."""
-        while True:
+    def _fill(self, view, have, need):
+        """Receives until 'need' bytes are there, or the host has closed; how many are."""
+        while have < need:
             try:
-                return step()
+                n = self._socket.recv_into(view[have:])
             except OSError as e:
                 raise Broken(str(e)) from None
-            except BaseException:
-                self._check_ours()
-                self._report()
-
-    def _fill(self, view, have, need):
-        while have < need:
-            n = self._survive(lambda: self._socket.recv_into(view[have:]))
             if n == 0:
-                return have
+                break
             have += n
         return have
 
@@ -93,7 +83,7 @@ class Link:
 
     def send(self, kind, frame_id, payload):
         self._check_ours()
-        frame = memoryview(_HEADER.pack(len(payload), kind, VERSION, 0, frame_id) + payload)
-        sent = 0
-        while sent < len(frame):
-            sent += self._survive(lambda: self._socket.send(frame[sent:], socket.MSG_NOSIGNAL))
+        try:
+            self._socket.sendall(_HEADER.pack(len(payload), kind, VERSION, 0, frame_id) + payload, socket.MSG_NOSIGNAL)
+        except OSError as e:
+            raise Broken(str(e)) from None
