@@ -1,8 +1,15 @@
 /* pilotlight-runner: the program inside an instance. Untrusted bytes (artifacts, models, payloads) are parsed here and
- * nowhere else. */
+ * nowhere else.
+ *
+ * Modes are run in one of two ways: as they are, or as `zygote MODE`, which is how a worker does it: that process loads
+ * this program once and then, for every request, makes a process in a sandbox of its own that runs MODE. */
+#include "sandbox/probe.h"
+#include "sandbox/zygote.h"
 #include "serve.h"
 #include "unpack.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,11 +19,33 @@
 #include <unistd.h>
 
 #define HOST_FD 3
+#define WORK_FD 4
+
+static int usage(void);
+static int run_zygote(int argc, char **argv);
 
 static int run_serve(int argc, char **argv)
 {
     (void)argc, (void)argv;
     return serve(HOST_FD);
+}
+
+/* Blank until the worker has a model for it. */
+static int serve_inside(int argc, char **argv)
+{
+    (void)sandbox_zygote_assigned();
+    return run_serve(argc, argv);
+}
+
+static int unpack_inside(int argc, char **argv)
+{
+    int fd = open(sandbox_work_folder(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0 || dup2(fd, WORK_FD) < 0) {
+        (void)fprintf(stderr, "pilotlight-runner: cannot open the folder to unpack into: %s\n", strerror(errno));
+        return EXIT_FAILURE;
+    }
+    return unpack_main(argc, argv);
 }
 
 static int run_version(int argc, char **argv)
@@ -27,14 +56,39 @@ static int run_version(int argc, char **argv)
 
 static const struct mode {
     const char *name;
-    int (*run)(int argc, char **argv); /* argv[0] is the mode's name */
-    bool owned;                        /* lives no longer than the process that started it */
+    int (*run)(int argc, char **argv);    /* argv[0] is the mode's name; NULL: only inside */
+    int (*inside)(int argc, char **argv); /* as `zygote MODE`, in every process it makes; NULL: not offered */
+    bool owned;                           /* lives no longer than the process that started it */
     const char *help;
 } modes[] = {
-    { "serve", run_serve, true, "loads a model and answers requests on the socket that is descriptor 3" },
-    { "unpack", unpack_main, true, "unpacks the artifact that is descriptor 3 into the folder that is descriptor 4" },
-    { "version", run_version, false, "prints the version" },
+    { "serve", run_serve, serve_inside, true, "loads a model and answers requests on the socket that is descriptor 3" },
+    { "unpack", unpack_main, unpack_inside, true,
+      "unpacks the artifact that is descriptor 3 into the folder that is descriptor 4" },
+    { "zygote", run_zygote, NULL, true,
+      "MODE: makes processes that run MODE in sandboxes, as descriptor 3 asks for them" },
+    { "probe", sandbox_probe_main, sandbox_trial_main, false,
+      "prints what this host can enforce, one JSON object a line" },
+    { "version", run_version, NULL, false, "prints the version" },
 };
+
+static const struct mode *find_mode(const char *name)
+{
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+        if (strcmp(name, modes[i].name) == 0)
+            return &modes[i];
+    return NULL;
+}
+
+/* Goes on only in the processes that it makes. */
+static int run_zygote(int argc, char **argv)
+{
+    const struct mode *mode = argc > 1 ? find_mode(argv[1]) : NULL;
+
+    if (!mode || !mode->inside)
+        return usage();
+    (void)sandbox_zygote_serve();
+    return mode->inside(argc - 1, argv + 1);
+}
 
 /* An instance must not outlive its host. A host that died before this line left us to another parent, or closed our
  * socket. */
@@ -70,14 +124,13 @@ static int usage(void)
 
 int main(int argc, char **argv)
 {
-    for (size_t i = 0; argc > 1 && i < sizeof(modes) / sizeof(modes[0]); i++) {
-        if (strcmp(argv[1], modes[i].name) != 0)
-            continue;
-        if (modes[i].owned) {
-            die_with_parent();
-            one_thread_only(argv);
-        }
-        return modes[i].run(argc - 1, argv + 1);
+    const struct mode *mode = argc > 1 ? find_mode(argv[1]) : NULL;
+
+    if (!mode || !mode->run)
+        return usage();
+    if (mode->owned) {
+        die_with_parent();
+        one_thread_only(argv);
     }
-    return usage();
+    return mode->run(argc - 1, argv + 1);
 }

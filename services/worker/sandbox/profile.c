@@ -1,0 +1,50 @@
+#include "profile.h"
+
+#include <stddef.h>
+
+#define MIB ((rlim_t)1 << 20)
+
+/* An interpreter imports after the fork, too: its libraries, and the loader's, stay in sight. */
+static const struct root_entry python_root[] = {
+    { "/usr", ROOT_BIND },
+    { "/lib", ROOT_LINK },
+    { "/lib", ROOT_BIND },
+    { "/lib64", ROOT_LINK },
+    { "/lib64", ROOT_BIND },
+    { "/bin", ROOT_LINK },
+    { "/etc", ROOT_FOLDER },
+    { "/etc/alternatives", ROOT_BIND },
+    { "/etc/ld.so.cache", ROOT_BIND },
+    { "/etc/localtime", ROOT_BIND },
+    { "/etc/mime.types", ROOT_BIND },
+    { "/dev", ROOT_FOLDER },
+    { "/dev/null", ROOT_DEVICE },
+    { "/dev/zero", ROOT_DEVICE },
+    { "/dev/full", ROOT_DEVICE },
+    { "/dev/random", ROOT_DEVICE },
+    { "/dev/urandom", ROOT_DEVICE },
+    { "/opt", ROOT_FOLDER },
+    { "/opt/ml", ROOT_FOLDER },
+    { "/opt/ml/model", ROOT_FOLDER },
+    { "/tmp", ROOT_FOLDER },
+    { NULL, ROOT_FOLDER },
+};
+
+/* A process of the trees runtime needs no file at all but its model: what it is made of is loaded already. */
+const struct profile sandbox_profiles[SANDBOX_PROFILE_COUNT] = {
+    [SANDBOX_TREES] = { .filter = FILTER_BASE, .limit = { .processes = 1, .files = 64, .file_bytes = 0 } },
+    [SANDBOX_PYTHON] = { .root = python_root,
+                         .model_at = "/opt/ml/model",
+                         .own_ids = true,
+                         .exec_model = true,
+                         .late_lock = true,
+                         .filter = FILTER_BASE | FILTER_THREADS | FILTER_WRITE | FILTER_EVENTS,
+                         .scratch_mb = 512,
+                         .limit = { .processes = 64, .files = 256, .file_bytes = 512 * MIB } },
+    [SANDBOX_UNPACK] = { .own_ids = true,
+                         .filter = FILTER_BASE | FILTER_WRITE,
+                         .limit = { .processes = 1, .files = 64, .file_bytes = RLIM_INFINITY } },
+    [SANDBOX_COMPILE] = { .own_ids = true,
+                          .filter = FILTER_BASE | FILTER_WRITE,
+                          .limit = { .processes = 1, .files = 64, .file_bytes = RLIM_INFINITY } },
+};

@@ -1,0 +1,241 @@
+/* The steps that lock a process in, in order, each with the name that errors quote.
+ *
+ * A zygote takes the first group once, after its libraries are loaded; from then on it has no file of the host in
+ * sight, runs under a user id of its own and has no rights, but it may still make processes in new namespaces. Every
+ * instance is cloned into new user, pid, mount, network, IPC and UTS namespaces (zygote.c) and takes the rest. */
+#include "enter.h"
+
+#include "profile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define NO_FEATURE SANDBOX_FEATURE_COUNT
+#define CHANNEL_FD 3
+#define EXTRA_FD   4
+
+/* Its worker's death is its own. The signal goes when credentials change, so it is asked for after that. */
+static int die_with_worker(struct enter *e)
+{
+    (void)e;
+    return prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+static int no_new_privileges(struct enter *e)
+{
+    (void)e;
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+static int enter_cgroups(struct enter *e)
+{
+    for (unsigned i = 0; i < e->cgroup_count; i++)
+        if (write(e->cgroups[i], "0\n", 2) != 2)
+            return -1;
+    return 0;
+}
+
+static int name_host(struct enter *e)
+{
+    static const char name[] = "instance";
+
+    (void)e;
+    return sethostname(name, sizeof(name) - 1);
+}
+
+static int own_session(struct enter *e)
+{
+    (void)e;
+    return setsid() < 0 ? -1 : 0;
+}
+
+/* What becomes descriptor 1..4 may be one of these already: first out of the way, then into place. */
+static int place_descriptors(struct enter *e)
+{
+    int *const fds[] = { &e->channel, &e->log, &e->extra };
+    unsigned last = e->extra >= 0 ? EXTRA_FD : CHANNEL_FD;
+
+    for (size_t i = 0; i < PL_COUNT(fds); i++) {
+        if (*fds[i] < 0 || *fds[i] > EXTRA_FD + 1)
+            continue;
+        *fds[i] = fcntl(*fds[i], F_DUPFD, EXTRA_FD + 2);
+        if (*fds[i] < 0)
+            return -1;
+    }
+    if (e->model_fd >= 0) {
+        int moved = fcntl(e->model_fd, F_DUPFD, EXTRA_FD + 2);
+
+        if (moved < 0 || dup2(moved, EXTRA_FD + 1) < 0)
+            return -1;
+        e->model_fd = last = EXTRA_FD + 1;
+    }
+    if (dup2(e->channel, CHANNEL_FD) < 0 || (e->extra >= 0 && dup2(e->extra, EXTRA_FD) < 0) || dup2(e->log, 1) < 0 ||
+        dup2(e->log, 2) < 0)
+        return -1;
+    e->channel = CHANNEL_FD;
+    e->proc_fd = -1;
+    return close_range(last + 1, ~0u, 0);
+}
+
+static int limit(int resource, rlim_t value)
+{
+    const struct rlimit l = { .rlim_cur = value, .rlim_max = value };
+
+    return setrlimit((__rlimit_resource_t)resource, &l);
+}
+
+/* RLIMIT_NPROC counts this user id in this user namespace: only where there is one is it the instance's own count. */
+static int set_limits(struct enter *e)
+{
+    const struct profile *p = e->profile;
+
+    if (SANDBOX_HAS(e->plan->features, USER_NS) && limit(RLIMIT_NPROC, p->limit.processes) != 0)
+        return -1;
+    if (limit(RLIMIT_CORE, 0) != 0 || limit(RLIMIT_NOFILE, p->limit.files) != 0 || limit(RLIMIT_MEMLOCK, 0) != 0 ||
+        limit(RLIMIT_MSGQUEUE, 0) != 0)
+        return -1;
+    return p->limit.file_bytes == RLIM_INFINITY ? 0 : limit(RLIMIT_FSIZE, p->limit.file_bytes);
+}
+
+/* RLIMIT_DATA counts the heap and private writable mappings, which is what a model takes; RLIMIT_AS would also count
+ * libraries, stacks and reserved address space, none of which is memory. */
+static int limit_memory(struct enter *e)
+{
+    return limit(RLIMIT_DATA, (rlim_t)e->rlimit_mb << 20);
+}
+
+static int open_model(struct enter *e)
+{
+    if (e->model_fd < 0)
+        return 0;
+    if (e->profile->model_at && SANDBOX_HAS(e->plan->features, ROOT))
+        return root_mount_model(e);
+    return fchdir(e->model_fd);
+}
+
+static int install_filter(struct enter *e)
+{
+    return filter_install(&e->filter);
+}
+
+static bool unprivileged(const struct enter *e)
+{
+    return !e->privileged;
+}
+
+static bool owns_files(const struct enter *e)
+{
+    return e->profile->own_ids;
+}
+
+static bool names_model(const struct enter *e)
+{
+    return e->model[0] != '\0';
+}
+
+static bool has_scratch(const struct enter *e)
+{
+    return e->profile->scratch_mb > 0 && SANDBOX_HAS(e->plan->features, ROOT);
+}
+
+static bool limits_itself(const struct enter *e)
+{
+    return e->rlimit_mb > 0;
+}
+
+static const struct step {
+    enum stage stage;
+    enum sandbox_feature feature; /* left out when the plan lacks it */
+    const char *name;
+    int (*take)(struct enter *e);
+    bool (*wanted)(const struct enter *e); /* NULL = always */
+} steps[] = {
+    /* the zygote, once */
+    { STAGE_ZYGOTE, SANDBOX_USER_NS_BIT, "a user namespace for the zygote", identity_zygote_namespace, unprivileged },
+    { STAGE_ZYGOTE, SANDBOX_MOUNT_NS_BIT, "a mount namespace for the zygote", root_make_namespace, NULL },
+    { STAGE_ZYGOTE, SANDBOX_ROOT_BIT, "a root with only what is needed", root_build, NULL },
+    { STAGE_ZYGOTE, SANDBOX_OWN_UID_BIT, "a user id of its own", identity_take_uid, NULL },
+    { STAGE_ZYGOTE, NO_FEATURE, "no capabilities in the zygote", identity_keep_clone_rights, NULL },
+    { STAGE_ZYGOTE, NO_FEATURE, "no new privileges", no_new_privileges, NULL },
+    { STAGE_ZYGOTE, NO_FEATURE, "death with the worker", die_with_worker, NULL },
+    /* an instance, before it has work */
+    { STAGE_BLANK, NO_FEATURE, "its cgroups", enter_cgroups, NULL },
+    { STAGE_BLANK, SANDBOX_USER_NS_BIT, "its user and group id", identity_map, owns_files },
+    { STAGE_BLANK, SANDBOX_UTS_NS_BIT, "a host name that says nothing", name_host, NULL },
+    { STAGE_BLANK, SANDBOX_ROOT_BIT, "the folder of the model", root_bind_model, names_model },
+    { STAGE_BLANK, SANDBOX_ROOT_BIT, "a scratch folder", root_mount_scratch, has_scratch },
+    { STAGE_BLANK, NO_FEATURE, "a session of its own", own_session, NULL },
+    { STAGE_BLANK, NO_FEATURE, "only its own descriptors", place_descriptors, NULL },
+    { STAGE_BLANK, NO_FEATURE, "resource limits", set_limits, NULL },
+    { STAGE_BLANK, NO_FEATURE, "a first memory limit", limit_memory, limits_itself },
+    /* when its model is known */
+    { STAGE_ASSIGNED, NO_FEATURE, "the model", open_model, NULL },
+    { STAGE_ASSIGNED, NO_FEATURE, "its memory limit", limit_memory, limits_itself },
+    /* for good */
+    { STAGE_LOCK, NO_FEATURE, "no capabilities", identity_drop_all, NULL },
+    { STAGE_LOCK, NO_FEATURE, "death with the worker", die_with_worker, NULL },
+    { STAGE_LOCK, SANDBOX_SECCOMP_BIT, "the system call filter", install_filter, NULL },
+};
+
+void enter_init(struct enter *e, const struct sandbox_plan *plan)
+{
+    *e = (struct enter){ .plan = plan,
+                         .profile = &sandbox_profiles[plan->profile],
+                         .privileged = identity_privileged(),
+                         .proc_fd = -1,
+                         .channel = -1,
+                         .log = -1,
+                         .extra = -1,
+                         .model_fd = -1 };
+}
+
+static const char *take_steps(struct enter *e, enum stage stage)
+{
+    for (size_t i = 0; i < PL_COUNT(steps); i++) {
+        const struct step *s = &steps[i];
+
+        if (s->stage != stage || (s->feature != NO_FEATURE && !((e->plan->features >> s->feature) & 1u)) ||
+            (s->wanted && !s->wanted(e)))
+            continue;
+        e->detail[0] = '\0';
+        if (s->take(e) != 0)
+            return s->name;
+    }
+    return NULL;
+}
+
+const char *enter_stage(struct enter *e, enum stage stage)
+{
+    const char *failed = take_steps(e, stage);
+
+    if (!failed && stage == (e->profile->late_lock ? STAGE_ASSIGNED : STAGE_BLANK))
+        failed = take_steps(e, STAGE_LOCK);
+    return failed;
+}
+
+enum sandbox_feature enter_step_feature(const char *step)
+{
+    for (size_t i = 0; i < PL_COUNT(steps); i++)
+        if (strcmp(steps[i].name, step) == 0)
+            return steps[i].feature;
+    return NO_FEATURE;
+}
+
+void enter_stage_or_exit(struct enter *e, enum stage stage)
+{
+    const char *failed = enter_stage(e, stage);
+
+    if (!failed)
+        return;
+    (void)dprintf(STDERR_FILENO, "sandbox: cannot take the step '%s'%s%s: %s\n", failed, e->detail[0] ? ": " : "",
+                  e->detail, strerror(errno));
+    _exit(ZYGOTE_EXIT_SANDBOX);
+}
