@@ -123,16 +123,20 @@ void loop_stop(struct loop *l)
 
 /* ---- rounds ---- */
 
-/* With the turn: says until when the loop sleeps, and returns how long that is. */
+/* With the turn: says until when the loop sleeps, and returns how long that is. An end that was planned before is kept
+ * even if its timer is cleared by now: the deadline of the next request, set and cleared like this one's, then wakes
+ * nobody. */
 static int fall_asleep(struct loop *l)
 {
-    l->asleep_until_ms = timers_next_ms(l);
+    int64_t now_ms = pl_now_ms(), next_ms = timers_next_ms(l);
+    if (l->asleep_until_ms <= now_ms || l->asleep_until_ms > next_ms)
+        l->asleep_until_ms = next_ms;
     atomic_store(&l->asleep, true);
     if (atomic_load(&l->pending))
         return 0;
     if (l->asleep_until_ms == INT64_MAX)
         return -1;
-    int64_t left = l->asleep_until_ms - pl_now_ms();
+    int64_t left = l->asleep_until_ms - now_ms;
     return left <= 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }
 

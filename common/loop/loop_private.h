@@ -61,7 +61,7 @@ struct loop {
     _Atomic(bool) stopping;
     _Atomic(bool) pending;   /* something was handed in from outside: stop, a task, a finished job    */
     _Atomic(bool) asleep;    /* in epoll_wait() or on the way there; who makes it false wakes it      */
-    int64_t asleep_until_ms; /* when it wakes by itself; INT64_MAX = never                            */
+    int64_t asleep_until_ms; /* when it wakes by itself; INT64_MAX = never, in the past = not planned   */
     struct loop_fd wake;     /* an eventfd */
     struct timers timers;
     struct fds fds;

@@ -54,8 +54,10 @@ void loop_timer_set(struct loop *l, struct loop_timer *t, int64_t at_ms)
         put(h, h->count++, t);
     }
     settle(h, t->slot - 1, t);
-    if (at_ms < l->asleep_until_ms)
+    if (at_ms < l->asleep_until_ms) {
+        l->asleep_until_ms = at_ms;
         loop_wake(l);
+    }
 }
 
 void loop_timer_clear(struct loop *l, struct loop_timer *t)
