@@ -34,7 +34,21 @@
     LIMIT(endpoints, 0, 1000, 1, "endpoints", "ours: what one control keeps")                                          \
     LIMIT(hosts, 0, 1000, 1, "worker hosts", "ours: what one control follows")                                         \
     LIMIT(routers, 0, 100, 1, "routers", "ours: what one control follows")                                             \
-    LIMIT(watchers, 0, 10000, 1, "streams", "ours: WatchEndpoint streams at once")
+    LIMIT(watchers, 0, 10000, 1, "streams", "ours: WatchEndpoint streams at once")                                     \
+    LIMIT(metrics, 0, 100000, 1, "metrics", "ours: what one control keeps")                                            \
+    LIMIT(metric_namespace, 1, 255, 1, "characters", "CloudWatch Namespace")                                           \
+    LIMIT(metric_name, 1, 255, 1, "characters", "CloudWatch MetricName")                                               \
+    LIMIT(dimensions, 0, 30, 1, "dimensions", "CloudWatch Dimensions")                                                 \
+    LIMIT(dimension_name, 1, 255, 1, "characters", "CloudWatch Dimension.Name")                                        \
+    LIMIT(dimension_value, 1, 1024, 1, "characters", "CloudWatch Dimension.Value")                                     \
+    LIMIT(dimension_filters, 0, 10, 1, "filters", "CloudWatch ListMetrics")                                            \
+    LIMIT(metric_data, 1, 1000, 1, "data", "CloudWatch MetricData")                                                    \
+    LIMIT(metric_values, 1, 150, 1, "values", "CloudWatch MetricDatum.Values")                                         \
+    LIMIT(metric_queries, 1, 500, 1, "queries", "CloudWatch MetricDataQueries")                                        \
+    LIMIT(extended_statistics, 0, 10, 1, "statistics", "CloudWatch ExtendedStatistics")                                \
+    LIMIT(datapoints, 0, 100800, 1, "datapoints", "CloudWatch GetMetricData")                                          \
+    LIMIT(report_batches, 1, 256, 1, "batches", "ours: in one report")                                                 \
+    LIMIT(usage_rows, 1, 1000, 1, "entries", "ours: page of usage")
 
 enum limit_id {
 #define LIMIT(name, min, max, step, unit, source) LIMIT_##name,

@@ -7,6 +7,7 @@
     extern const char schema_##number[] __attribute__((visibility("hidden")))
 
 EMBED(001);
+EMBED(002);
 
-const char *const schema_steps[] = { schema_001 };
+const char *const schema_steps[] = { schema_001, schema_002 };
 const int schema_step_count = sizeof(schema_steps) / sizeof(schema_steps[0]);

@@ -53,6 +53,38 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_HOST_PUT] = "INSERT OR REPLACE INTO hosts (id, epoch, body) VALUES (?1, ?2, ?3)",
     [SQL_HOST_DELETE] = "DELETE FROM hosts WHERE id = ?1",
     [SQL_HOSTS] = "SELECT id, epoch, body FROM hosts ORDER BY id",
+    [SQL_METRIC_FIND] = "SELECT id, last_ms FROM metrics WHERE namespace = ?1 AND name = ?2 AND dimensions = ?3",
+    [SQL_METRIC_ADD] = "INSERT INTO metrics (namespace, name, dimensions, last_ms) VALUES (?1, ?2, ?3, ?4)",
+    [SQL_METRIC_TOUCH] = "UPDATE metrics SET last_ms = ?2 WHERE id = ?1 AND last_ms < ?2",
+    [SQL_METRICS_COUNT] = "SELECT count(*) FROM metrics",
+    [SQL_METRICS_LIST] = "SELECT id, namespace, name, dimensions FROM metrics WHERE id > ?1 AND last_ms >= ?2"
+                         " AND (?3 = '' OR namespace = ?3) AND (?4 = '' OR name = ?4) ORDER BY id",
+    [SQL_METRICS_IDS] = "SELECT id FROM metrics WHERE id > ?1 ORDER BY id LIMIT ?2",
+    [SQL_METRICS_EXPIRE] = "DELETE FROM metrics WHERE last_ms < ?1",
+    [SQL_POINT_GET] = "SELECT count, sum, min, max, sketch FROM points"
+                      " WHERE metric_id = ?1 AND resolution_s = ?2 AND start_s = ?3 AND unit = ?4",
+    [SQL_POINT_PUT] = "INSERT OR REPLACE INTO points (metric_id, resolution_s, start_s, unit, count, sum, min, max,"
+                      " sketch) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    [SQL_POINTS] = "SELECT start_s, unit, count, sum, min, max, sketch FROM points WHERE metric_id = ?1"
+                   " AND resolution_s = ?2 AND start_s >= ?3 AND start_s < ?4 ORDER BY start_s",
+    [SQL_POINTS_DELETE] = "DELETE FROM points WHERE metric_id = ?1 AND resolution_s = ?2 AND start_s < ?3",
+    [SQL_REPORTER_GET] = "SELECT epoch, sequence FROM reporters WHERE id = ?1",
+    [SQL_REPORTER_PUT] = "INSERT OR REPLACE INTO reporters (id, epoch, sequence, seen_ms) VALUES (?1, ?2, ?3, ?4)",
+    [SQL_REPORTERS_EXPIRE] = "DELETE FROM reporters WHERE seen_ms < ?1",
+    [SQL_USAGE_ADD] =
+        "INSERT INTO usage (day, endpoint, variant, memory_size_mb, invocations, billed_ms, provisioned_billed_ms,"
+        " provisioned_ms, cold_starts, cold_start_ms, bytes_in, bytes_out)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+        " ON CONFLICT (day, endpoint, variant, memory_size_mb) DO UPDATE SET invocations = invocations + ?5,"
+        " billed_ms = billed_ms + ?6, provisioned_billed_ms = provisioned_billed_ms + ?7,"
+        " provisioned_ms = provisioned_ms + ?8, cold_starts = cold_starts + ?9, cold_start_ms = cold_start_ms + ?10,"
+        " bytes_in = bytes_in + ?11, bytes_out = bytes_out + ?12",
+    [SQL_USAGE_LIST] =
+        "SELECT day, endpoint, variant, memory_size_mb, invocations, billed_ms, provisioned_billed_ms, provisioned_ms,"
+        " cold_starts, cold_start_ms, bytes_in, bytes_out FROM usage WHERE day >= ?1 AND day <= ?2"
+        " AND (day, endpoint, variant, memory_size_mb) > (?3, ?4, ?5, ?6) AND (?7 = '' OR endpoint = ?7)"
+        " ORDER BY day, endpoint, variant, memory_size_mb LIMIT ?8",
+    [SQL_USAGE_EXPIRE] = "DELETE FROM usage WHERE day < ?1",
 };
 
 enum pl_code sql_failed(struct store *s, int rc, const char *what, struct pl_err *err)
@@ -103,6 +135,8 @@ sqlite3_stmt *sql_bind(struct store *s, enum sql_id id, const char *types, ...)
     for (int i = 0; types[i] && rc == SQLITE_OK; i++) {
         if (types[i] == 'i') {
             rc = sqlite3_bind_int64(st, i + 1, va_arg(args, int64_t));
+        } else if (types[i] == 'd') {
+            rc = sqlite3_bind_double(st, i + 1, va_arg(args, double));
         } else if (types[i] == 't') {
             rc = sqlite3_bind_text(st, i + 1, va_arg(args, const char *), -1, SQLITE_STATIC);
         } else {

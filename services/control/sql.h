@@ -47,6 +47,23 @@ enum sql_id {
     SQL_HOST_PUT,
     SQL_HOST_DELETE,
     SQL_HOSTS,
+    SQL_METRIC_FIND,
+    SQL_METRIC_ADD,
+    SQL_METRIC_TOUCH,
+    SQL_METRICS_COUNT,
+    SQL_METRICS_LIST,
+    SQL_METRICS_IDS,
+    SQL_METRICS_EXPIRE,
+    SQL_POINT_GET,
+    SQL_POINT_PUT,
+    SQL_POINTS,
+    SQL_POINTS_DELETE,
+    SQL_REPORTER_GET,
+    SQL_REPORTER_PUT,
+    SQL_REPORTERS_EXPIRE,
+    SQL_USAGE_ADD,
+    SQL_USAGE_LIST,
+    SQL_USAGE_EXPIRE,
     SQL_STATEMENTS
 };
 
@@ -57,13 +74,14 @@ struct store {
     char database_id[40];
     int64_t version;    /* committed */
     int64_t tx_version; /* of the open transaction */
+    int64_t metrics;    /* rows of that table; -1 = not counted */
     bool in_tx;
 };
 
 PL_MUST_CHECK enum pl_code sql_prepare(struct store *s, struct pl_err *err);
 void sql_finalize(struct store *s);
 
-/* One letter of 'types' per parameter: 'i' int64_t, 't' const char *, 'b' const void * and size_t. */
+/* One letter of 'types' per parameter: 'i' int64_t, 'd' double, 't' const char *, 'b' const void * and size_t. */
 sqlite3_stmt *sql_bind(struct store *s, enum sql_id id, const char *types, ...);
 /* '*out_row' false: no more rows, and the statement is reset. */
 PL_MUST_CHECK enum pl_code sql_row(struct store *s, sqlite3_stmt *st, bool *out_row, struct pl_err *err);

@@ -149,6 +149,7 @@ enum pl_code store_open(struct store **out, const char *path, struct pl_err *err
 {
     pl_cleanup(close_p) struct store *s = PL_NEW(struct store);
     s->lock_fd = -1;
+    s->metrics = -1;
     if (take_lock(s, path, err) != PL_OK || open_file(s, path, err) != PL_OK || check_file(s, path, err) != PL_OK ||
         configure(s, err) != PL_OK || migrate(s, err) != PL_OK || sql_prepare(s, err) != PL_OK ||
         load_state(s, err) != PL_OK)
@@ -210,6 +211,7 @@ void store_end(struct store_tx *tx)
         return;
     tx->store = NULL;
     s->in_tx = false;
+    s->metrics = -1;
     if (!sqlite3_get_autocommit(s->db)) /* SQLite may have rolled back by itself */
         (void)!sql_run(s, sql_bind(s, SQL_ROLLBACK, ""), &ignored);
 }
