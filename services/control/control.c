@@ -5,6 +5,7 @@
 #include "control_config.h"
 #include "control_methods.h"
 #include "followers.h"
+#include "history.h"
 #include "hosts.h"
 #include "lifecycle.h"
 #include "log/log.h"
@@ -174,6 +175,7 @@ static void make_parts(struct control *c, const struct control_config *config, s
     c->followers = followers_new(c->store, &c->limits);
     c->lifecycle = make_lifecycle(c, config);
     c->stats = stats_new(c, m);
+    c->history = history_new(c, config, m);
 }
 
 static void stop_p(struct control **c)
@@ -222,6 +224,7 @@ void control_stop(struct control *c)
     routers_free(c->routers);
     hosts_free(c->hosts);
     stats_free(c->stats);
+    history_free(c->history);
     rpc_server_free(c->server);
     loop_timer_clear(c->loop, &c->lifecycle_timer);
     loop_timer_clear(c->loop, &c->routers_timer);

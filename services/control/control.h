@@ -13,6 +13,7 @@
 
 struct control_config;
 struct followers;
+struct history;
 struct hosts;
 struct lifecycle;
 struct metrics;
@@ -35,6 +36,7 @@ struct control {
     struct followers *followers;
     struct lifecycle *lifecycle;
     struct stats *stats;
+    struct history *history;
     struct rpc_server *server;
     struct loop_timer lifecycle_timer; /* the lifecycle's next step */
     struct loop_timer routers_timer;   /* set to now when a router's state changed */

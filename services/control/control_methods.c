@@ -6,14 +6,19 @@
 #include "rpc/server.h"
 #include "store.h"
 
+#include "pilotlight/internal/v1/report.pb-c.h"
 #include "pilotlight/internal/v1/watch.pb-c.h"
 #include "pilotlight/v1/endpoint.pb-c.h"
+#include "pilotlight/v1/metrics.pb-c.h"
 #include "pilotlight/v1/model.pb-c.h"
+#include "pilotlight/v1/usage.pb-c.h"
 
 #define KIB ((size_t)1024)
 /* A model's environment and annotations at their limits, with room for the envelope. */
 #define RESOURCE_BYTES (512 * KIB)
 #define SMALL_BYTES    (16 * KIB)
+/* A thousand data of 150 values, 500 queries with 30 dimensions, or what a router measured while control was away. */
+#define MEASURED_BYTES (4096 * KIB)
 
 #define V1(service, name)       "/pilotlight.v1." service "/" name
 #define INTERNAL(service, name) "/pilotlight.internal.v1." service "/" name
@@ -80,6 +85,30 @@ static const struct rpc_method membership_methods[] = {
     { 0 },
 };
 
+static const struct rpc_method metric_methods[] = {
+    { V1("MetricsService", "PutMetricData"), RPC_UNARY, &pilotlight__v1__put_metric_data_request__descriptor,
+      put_metric_data, MEASURED_BYTES },
+    { V1("MetricsService", "ListMetrics"), RPC_UNARY, &pilotlight__v1__list_metrics_request__descriptor, list_metrics,
+      64 * KIB },
+    { V1("MetricsService", "GetMetricStatistics"), RPC_UNARY,
+      &pilotlight__v1__get_metric_statistics_request__descriptor, get_metric_statistics, MEASURED_BYTES },
+    { 0 },
+};
+
+static const struct rpc_method usage_methods[] = {
+    { V1("UsageService", "ListUsage"), RPC_UNARY, &pilotlight__v1__list_usage_request__descriptor, list_usage,
+      SMALL_BYTES },
+    { V1("UsageService", "GetRates"), RPC_UNARY, &pilotlight__v1__get_rates_request__descriptor, get_rates,
+      SMALL_BYTES },
+    { 0 },
+};
+
+static const struct rpc_method report_methods[] = {
+    { INTERNAL("ReportService", "Report"), RPC_UNARY, &pilotlight__internal__v1__report_request__descriptor, report,
+      MEASURED_BYTES },
+    { 0 },
+};
+
 enum pl_code control_listen(struct control *c, const struct control_config *config, struct pl_err *err)
 {
     const struct rpc_service services[] = {
@@ -87,8 +116,11 @@ enum pl_code control_listen(struct control *c, const struct control_config *conf
         { "pilotlight.v1.EndpointConfigService", config_methods, c },
         { "pilotlight.v1.EndpointService", endpoint_methods, c },
         { "pilotlight.v1.TagService", tag_methods, c },
+        { "pilotlight.v1.MetricsService", metric_methods, c },
+        { "pilotlight.v1.UsageService", usage_methods, c },
         { "pilotlight.internal.v1.WatchService", watch_methods, c },
         { "pilotlight.internal.v1.MembershipService", membership_methods, c },
+        { "pilotlight.internal.v1.ReportService", report_methods, c },
     };
     const struct service_config *base = &config->base;
     const struct rpc_server_options options = {

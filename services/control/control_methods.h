@@ -42,6 +42,14 @@ CONTROL_HANDLER(watch);
 CONTROL_HANDLER(acknowledge);
 /* membership_methods.c */
 CONTROL_HANDLER(heartbeat);
+/* metric_methods.c */
+CONTROL_HANDLER(put_metric_data);
+CONTROL_HANDLER(list_metrics);
+CONTROL_HANDLER(get_metric_statistics);
+CONTROL_HANDLER(report);
+/* usage_methods.c */
+CONTROL_HANDLER(list_usage);
+CONTROL_HANDLER(get_rates);
 
 /* Deletes a model or a config: nothing depends on it. */
 PL_MUST_CHECK enum pl_code delete_resource(struct control *c, int kind, const char *name, struct pl_err *err);

@@ -41,8 +41,9 @@ static enum pl_code check_envelope(const struct limits *l, const Pilotlight__Int
     for (size_t i = 0; i < r->n_batches; i++) {
         const batch_message *b = r->batches[i];
         if (b->epoch < 1 || b->sequence < 1)
-            return pl_fail(err, PL_INVALID, "batches", "batches[%zu] has epoch %lld, sequence %lld: both must be 1 or more",
-                           i, (long long)b->epoch, (long long)b->sequence);
+            return pl_fail(err, PL_INVALID, "batches",
+                           "batches[%zu] has epoch %lld, sequence %lld: both must be 1 or more", i, (long long)b->epoch,
+                           (long long)b->sequence);
         if (i > 0 && !before(r->batches[i - 1]->epoch, r->batches[i - 1]->sequence, b->epoch, b->sequence))
             return pl_fail(err, PL_INVALID, "batches",
                            "batches[%zu] has epoch %lld, sequence %lld: it must come after the one before it", i,
@@ -90,8 +91,9 @@ static enum pl_code add_metric(struct ingest *in, const variant_message *v, cons
 
 static bool billable(const Pilotlight__Internal__V1__UsageReport *u)
 {
-    const int64_t numbers[] = { u->invocations, u->billed_ms,     u->provisioned_billed_ms, u->provisioned_ms,
-                                u->cold_starts, u->cold_start_ms, u->bytes_in,              u->bytes_out };
+    const int64_t numbers[] = { u->invocations,    u->billed_ms,   u->provisioned_billed_ms,
+                                u->provisioned_ms, u->cold_starts, u->cold_start_ms,
+                                u->bytes_in,       u->bytes_out };
     for (size_t i = 0; i < PL_COUNT(numbers); i++)
         if (numbers[i] < 0 || numbers[i] > USAGE_MOST)
             return false;

@@ -27,7 +27,8 @@ static enum pl_code check_value(const char *field, double value, struct pl_err *
 {
     if (isfinite(value) && fabs(value) <= MAGNITUDE)
         return PL_OK;
-    return pl_fail(err, PL_INVALID, field, "%s is %g: it must be a finite number of magnitude up to 2^360", field, value);
+    return pl_fail(err, PL_INVALID, field, "%s is %g: it must be a finite number of magnitude up to 2^360", field,
+                   value);
 }
 
 static enum pl_code check_at(const char *field, int64_t at_ms, int64_t wall_ms, struct pl_err *err)
@@ -45,8 +46,8 @@ static enum pl_code read_values(const struct limits *l, const char *at, const Pi
     char field[96];
     TRY(check_count(l, LIMIT_metric_values, FIELD(field, "%s.values", at), list->n_values, err));
     if (list->n_counts != 0 && list->n_counts != list->n_values)
-        return pl_fail(err, PL_INVALID, FIELD(field, "%s.counts", at), "%s.counts has %zu: it must have as many as values, %zu",
-                       at, list->n_counts, list->n_values);
+        return pl_fail(err, PL_INVALID, FIELD(field, "%s.counts", at),
+                       "%s.counts has %zu: it must have as many as values, %zu", at, list->n_counts, list->n_values);
     for (size_t i = 0; i < list->n_values; i++) {
         double count = list->n_counts ? list->counts[i] : 1;
         TRY(check_value(FIELD(field, "%s.values[%zu]", at, i), list->values[i], err));
@@ -69,8 +70,8 @@ static enum pl_code read_set(const char *at, const Pilotlight__V1__StatisticSet 
         return pl_fail(err, PL_INVALID, FIELD(field, "%s.sample_count", at),
                        "%s.sample_count is %g: it must be above 0 and at most 10^15", at, set->sample_count);
     if (set->minimum > set->maximum)
-        return pl_fail(err, PL_INVALID, FIELD(field, "%s.minimum", at), "%s.minimum is %g: it must be at most maximum, %g",
-                       at, set->minimum, set->maximum);
+        return pl_fail(err, PL_INVALID, FIELD(field, "%s.minimum", at),
+                       "%s.minimum is %g: it must be at most maximum, %g", at, set->minimum, set->maximum);
     point_add_set(out, set->sample_count, set->sum, set->minimum, set->maximum);
     return PL_OK;
 }
@@ -108,8 +109,7 @@ static enum pl_code add_datum(struct store *s, const struct limits *l, const Pil
                               const struct point *p, int64_t wall_ms, struct pl_err *err)
 {
     int64_t at_s = (d->at_unix_ms ? d->at_unix_ms : wall_ms) / 1000;
-    const struct retention_class *class =
-        retention_class_of(at_s, d->resolution_s == 1 ? 1 : 60, wall_ms / 1000);
+    const struct retention_class *class = retention_class_of(at_s, d->resolution_s == 1 ? 1 : 60, wall_ms / 1000);
     pl_cleanup(pl_free_p) char *key = metric_key(d->metric->dimensions, d->metric->n_dimensions);
     struct store_point at = {
         .resolution_s = class->resolution_s, /* two weeks are never too old */

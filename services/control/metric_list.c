@@ -93,7 +93,9 @@ enum pl_code metric_list(struct store *s, const struct limits *l, const Pilotlig
         return pl_fail(err, PL_INVALID, "page_token", "page_token \"%.80s\" is not from this list", r->page_token);
     reply = PL_NEW(Pilotlight__V1__ListMetricsResponse);
     pilotlight__v1__list_metrics_response__init(reply);
-    struct listing listing = { .request = r, .reply = reply, .size = r->page_size ? (size_t)r->page_size : PAGE_DEFAULT };
+    struct listing listing = { .request = r,
+                               .reply = reply,
+                               .size = r->page_size ? (size_t)r->page_size : PAGE_DEFAULT };
     reply->metrics = pl_new0(listing.size, sizeof(*reply->metrics));
     if (store_metrics_list(s, &q, take_metric, &listing, err) != PL_OK)
         return err->code;

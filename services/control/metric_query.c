@@ -144,9 +144,10 @@ static enum pl_code check_query(const struct limits *l, size_t i, const Pilotlig
     out->extended_count = q->n_extended_statistics;
     for (size_t k = 0; k < out->extended_count; k++)
         if (!statistic_parse(q->extended_statistics[k], &out->extended[k]) || !statistic_is_extended(&out->extended[k]))
-            return pl_fail(err, PL_INVALID, field,
-                           "%s has \"%.40s\": it must be like p99, tm90, TM(10%%:90%%), wm90, tc90, ts90, PR(:300) or IQM",
-                           field, q->extended_statistics[k]);
+            return pl_fail(
+                err, PL_INVALID, field,
+                "%s has \"%.40s\": it must be like p99, tm90, TM(10%%:90%%), wm90, tc90, ts90, PR(:300) or IQM", field,
+                q->extended_statistics[k]);
     out->range = (struct metric_range){
         .start_s = retention_query_start(r->start_unix_ms, q->period_s, now_s),
         .end_s = (r->end_unix_ms + 999) / 1000,
@@ -188,8 +189,8 @@ static enum pl_code answer(struct store *s, const Pilotlight__V1__StatisticsQuer
         return err->code;
     out->units = pl_new0(r.unit_count + 1, sizeof(*out->units));
     for (; out->n_units < r.unit_count; out->n_units++)
-        out->units[out->n_units] = unit_message(&r.units[out->n_units], r.bucket_count, &asked->range, asked->extended,
-                                                asked->extended_count);
+        out->units[out->n_units] =
+            unit_message(&r.units[out->n_units], r.bucket_count, &asked->range, asked->extended, asked->extended_count);
     return PL_OK;
 }
 
