@@ -57,8 +57,9 @@ void service_drained(struct service *s);
         CONFIG_STRING(S, base.tls_cert_file, "tls.cert_file", NULL, "PEM certificate chain; turns TLS on"),            \
         CONFIG_STRING(S, base.tls_key_file, "tls.key_file", NULL, "PEM private key"),                                  \
         CONFIG_STRING(S, base.tls_ca_file, "tls.ca_file", NULL, "require client certificates signed by these (mTLS)"), \
-        CONFIG_ENUM(S, base.log_level, "log.level", "info", service_log_levels, "debug, info, warn or error"),         \
-        CONFIG_ENUM(S, base.log_format, "log.format", "text", service_log_formats, "text or json"),                    \
+        CONFIG_ENUM(S, base.log_level, "log.level", "info", service_log_levels,                                        \
+                    "the least severe lines that are written"),                                                        \
+        CONFIG_ENUM(S, base.log_format, "log.format", "text", service_log_formats, "how lines are written"),           \
         CONFIG_DURATION(S, base.drain_ms, "drain_timeout", "75s", 0, CONFIG_DAY_MS,                                    \
                         "how long calls in flight may go on after SIGTERM")
 
