@@ -58,11 +58,11 @@ static const char *guess(const struct document *d, const char *path)
 
 static enum pl_code unknown_key(struct document *d, const char *path, yaml_mark_t mark)
 {
-    const char *near = guess(d, path);
+    const char *near = guess(d, path), *field = *path ? path : "config";
     if (near)
-        (void)pl_fail(d->err, PL_INVALID, path, "unknown key '%.200s': did you mean '%s'?", path, near);
+        (void)pl_fail(d->err, PL_INVALID, field, "unknown key '%.200s': did you mean '%s'?", path, near);
     else
-        (void)pl_fail(d->err, PL_INVALID, path, "unknown key '%.200s'", path);
+        (void)pl_fail(d->err, PL_INVALID, field, "unknown key '%.200s'", path);
     return at(d, mark);
 }
 

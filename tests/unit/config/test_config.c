@@ -199,6 +199,7 @@ static void refusals_name_place_key_and_limits(void **state)
         { "tls:\n  cert_flie: x\n", "test.yaml:2:3", "did you mean 'tls.cert_file'", "tls.cert_flie" },
         { "cert_file: x\n", "test.yaml:1:1", "did you mean 'tls.cert_file'", "cert_file" },
         { "zzzzzzzz: x\n", "test.yaml:1:1", "unknown key 'zzzzzzzz'", "zzzzzzzz" },
+        { "{'': x}\n", "test.yaml:1:2", "unknown key ''", "config" },
         { "a:\n  b:\n    c:\n      d: 1\n", "test.yaml:4:7", "a.b.c", "a.b.c" },
         { "count: 201\n", "test.yaml:1:8", "count is '201': it must be a number, -5 to 200", "count" },
         { "count: -6\n", "test.yaml:1:8", "-5 to 200", "count" },
