@@ -25,7 +25,7 @@ PORTS = {"router": 1, "control": 2, "worker": 3}
 
 CHANNEL = [("grpc.max_receive_message_length", 16 << 20), ("grpc.max_send_message_length", 64 << 20),
            ("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1),
-           ("grpc.initial_reconnect_backoff_ms", 50), ("grpc.min_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 500)]
+           ("grpc.initial_reconnect_backoff_ms", 50), ("grpc.min_reconnect_backoff_ms", 5000), ("grpc.max_reconnect_backoff_ms", 500)]
 
 
 class Late(AssertionError):

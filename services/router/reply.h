@@ -1,0 +1,26 @@
+/* reply - the answer to the caller, made of the worker host's bytes and what only the router knows.
+ *
+ * Nothing is unpacked: to a WorkerInvokeResponse the variant and the router's timings are appended, and the result is
+ * the caller's InvokeResponse; of a tensor answer only the body goes on. Threads: any.  Memory: the results are the
+ * caller's. */
+#ifndef ROUTER_REPLY_H
+#define ROUTER_REPLY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rpc_bytes;
+
+/* pilotlight.v1.Timings */
+struct reply_timings {
+    bool cold;
+    int64_t queue_us, start_us, load_us, model_us, overhead_us, total_us;
+};
+
+/* What the worker host measured: timings.model_us. -1: not a WorkerInvokeResponse. */
+int64_t reply_model_us(const struct rpc_bytes *answer);
+struct rpc_bytes *reply_invoke(const struct rpc_bytes *answer, const char *variant, const struct reply_timings *t);
+/* The body alone; NULL: there is none. */
+struct rpc_bytes *reply_tensor(const struct rpc_bytes *answer);
+
+#endif
