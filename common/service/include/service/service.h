@@ -51,7 +51,10 @@ struct metrics *service_metrics(struct service *s);
 void service_drained(struct service *s);
 
 #define SERVICE_CONFIG_ROWS(S, default_listen, default_admin)                                                          \
-    CONFIG_STRINGS(S, base.listen, "listen", default_listen, "gRPC addresses: HOST:PORT or unix:PATH"),                \
+    SERVICE_CONFIG_ROWS_OF(S, default_listen, default_admin, "gRPC addresses: HOST:PORT or unix:PATH")
+/* For a service whose own port speaks something else. */
+#define SERVICE_CONFIG_ROWS_OF(S, default_listen, default_admin, listen_help)                                          \
+    CONFIG_STRINGS(S, base.listen, "listen", default_listen, listen_help),                                             \
         CONFIG_STRING(S, base.admin_listen, "admin_listen", default_admin,                                             \
                       "HOST:PORT of /metrics, /healthz and /readyz; empty for none"),                                  \
         CONFIG_STRING(S, base.tls_cert_file, "tls.cert_file", NULL, "PEM certificate chain; turns TLS on"),            \

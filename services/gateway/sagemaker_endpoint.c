@@ -1,0 +1,169 @@
+/* Endpoints: created, described, pointed elsewhere, scaled, deleted. */
+#include "aws_error.h"
+#include "gateway.h"
+#include "sagemaker.h"
+#include "sagemaker_shapes.h"
+#include "upstream.h"
+
+#include <string.h>
+
+static const char *input_name(const struct aws_call *c)
+{
+    return aws_text(c->input, "EndpointName");
+}
+
+/* AWS speaks of endpoints by their ARN, and says little. */
+static bool failed(struct aws_call *c, const struct pl_err *status)
+{
+    if (status->code == PL_PRECONDITION && strstr(status->message, "in-progress")) {
+        aws_fail(c, AWS_VALIDATION, "Cannot update in-progress endpoint \"%s\".",
+                 sagemaker_arn(c, SAGEMAKER_ENDPOINT, input_name(c)));
+        return true;
+    }
+    /* Not found in another call's words: the config. */
+    if (status->code == PL_NOT_FOUND && strstr(status->field, "endpoint_config_name"))
+        return sagemaker_failed(c, status, SAGEMAKER_CONFIG, aws_text(c->input, "EndpointConfigName"));
+    return sagemaker_failed(c, status, SAGEMAKER_ENDPOINT, input_name(c));
+}
+
+static void reply_arn(struct aws_call *c, const struct pl_err *status, const void *reply)
+{
+    (void)reply;
+    if (!failed(c, status))
+        aws_reply(c, json_pack("{s:s}", "EndpointArn", sagemaker_arn(c, SAGEMAKER_ENDPOINT, input_name(c))));
+}
+
+/* ---- create, update, delete ---- */
+
+void sagemaker_create_endpoint(struct aws_call *c)
+{
+    Pilotlight__V1__CreateEndpointRequest r = PILOTLIGHT__V1__CREATE_ENDPOINT_REQUEST__INIT;
+    if (!shape_check(c, &shape_create_endpoint))
+        return;
+    r.name = arena_strdup(c->arena, input_name(c));
+    r.endpoint_config_name = arena_strdup(c->arena, aws_text(c->input, "EndpointConfigName"));
+    r.tags = sagemaker_tags(c, json_object_get(c->input, "Tags"), &r.n_tags);
+    json_t *deployment = json_object_get(c->input, "DeploymentConfig"), *kept = json_object();
+    if (deployment)
+        json_object_set(kept, "LastDeploymentConfig", deployment);
+    r.annotations =
+        sagemaker_annotation(c, kept, &pilotlight__v1__create_endpoint_request__annotations_entry__descriptor,
+                             &r.n_annotations);
+    upstream_send(c, UPSTREAM_CONTROL, UPSTREAM_V1("EndpointService", "CreateEndpoint"), &r.base,
+                  &pilotlight__v1__create_endpoint_response__descriptor, reply_arn);
+}
+
+/* All properties are retained, but for those that are excluded. */
+static bool is_retained(const struct aws_call *c, const char *property)
+{
+    const json_t *excluded = json_object_get(c->input, "ExcludeRetainedVariantProperties"), *item;
+    size_t i;
+    if (!aws_bool(c->input, "RetainAllVariantProperties", false))
+        return false;
+    json_array_foreach(excluded, i, item) {
+        if (strcmp(aws_text(item, "VariantPropertyType"), property) == 0)
+            return false;
+    }
+    return true;
+}
+
+void sagemaker_update_endpoint(struct aws_call *c)
+{
+    Pilotlight__V1__UpdateEndpointRequest r = PILOTLIGHT__V1__UPDATE_ENDPOINT_REQUEST__INIT;
+    if (!shape_check(c, &shape_update_endpoint))
+        return;
+    r.name = arena_strdup(c->arena, input_name(c));
+    r.endpoint_config_name = arena_strdup(c->arena, aws_text(c->input, "EndpointConfigName"));
+    r.retain_weights = is_retained(c, "DesiredWeight");
+    r.retain_provisioned_concurrency = is_retained(c, "DesiredInstanceCount");
+    upstream_send(c, UPSTREAM_CONTROL, UPSTREAM_V1("EndpointService", "UpdateEndpoint"), &r.base,
+                  &pilotlight__v1__update_endpoint_response__descriptor, reply_arn);
+}
+
+static void deleted(struct aws_call *c, const struct pl_err *status, const void *reply)
+{
+    (void)reply;
+    if (!failed(c, status))
+        aws_reply_empty(c);
+}
+
+void sagemaker_delete_endpoint(struct aws_call *c)
+{
+    Pilotlight__V1__DeleteEndpointRequest r = PILOTLIGHT__V1__DELETE_ENDPOINT_REQUEST__INIT;
+    if (!shape_check(c, &shape_describe_endpoint))
+        return;
+    r.name = arena_strdup(c->arena, input_name(c));
+    upstream_send(c, UPSTREAM_CONTROL, UPSTREAM_V1("EndpointService", "DeleteEndpoint"), &r.base,
+                  &pilotlight__v1__delete_endpoint_response__descriptor, deleted);
+}
+
+/* ---- weights and capacities ---- */
+
+static void set_capacity(struct aws_call *c, const json_t *v, Pilotlight__V1__VariantCapacity *out)
+{
+    const json_t *update = json_object_get(v, "ServerlessUpdateConfig");
+    int64_t n;
+    pilotlight__v1__variant_capacity__init(out);
+    out->variant_name = arena_strdup(c->arena, aws_text(v, "VariantName"));
+    if (aws_number(v, "DesiredWeight", &out->weight))
+        out->new_weight_case = PILOTLIGHT__V1__VARIANT_CAPACITY__NEW_WEIGHT_WEIGHT;
+    if (aws_integer(update, "MaxConcurrency", &n)) {
+        out->new_max_concurrency_case = PILOTLIGHT__V1__VARIANT_CAPACITY__NEW_MAX_CONCURRENCY_MAX_CONCURRENCY;
+        out->max_concurrency = (int32_t)n;
+    }
+    bool provisioned = aws_integer(update, "ProvisionedConcurrency", &n);
+    if (!provisioned && aws_integer(v, "DesiredInstanceCount", &n)) {
+        n *= c->gateway->config->instance_warm;
+        provisioned = true;
+    }
+    if (provisioned) {
+        out->new_provisioned_concurrency_case =
+            PILOTLIGHT__V1__VARIANT_CAPACITY__NEW_PROVISIONED_CONCURRENCY_PROVISIONED_CONCURRENCY;
+        out->provisioned_concurrency = (int32_t)n;
+    }
+}
+
+static const json_t *desired_at(const struct aws_call *c, size_t i)
+{
+    return json_array_get(json_object_get(c->input, "DesiredWeightsAndCapacities"), i);
+}
+
+/* AWS's words for a variant that comes twice, or that the endpoint does not have. */
+static bool is_repeated(struct aws_call *c, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(aws_text(desired_at(c, i), "VariantName"), aws_text(desired_at(c, k), "VariantName")) == 0) {
+                aws_fail(c, AWS_VALIDATION, "The variant name \"%s\" was non-unique within the request.",
+                         aws_text(desired_at(c, i), "VariantName"));
+                return true;
+            }
+    return false;
+}
+
+static void weights_updated(struct aws_call *c, const struct pl_err *status, const void *reply)
+{
+    if (status->code == PL_NOT_FOUND && strcmp(status->reason, "VARIANT_NOT_FOUND") == 0)
+        aws_fail(c, AWS_VALIDATION, "%s", status->message);
+    else
+        reply_arn(c, status, reply);
+}
+
+void sagemaker_update_weights(struct aws_call *c)
+{
+    Pilotlight__V1__UpdateEndpointCapacityRequest r = PILOTLIGHT__V1__UPDATE_ENDPOINT_CAPACITY_REQUEST__INIT;
+    if (!shape_check(c, &shape_update_weights))
+        return;
+    size_t count = json_array_size(json_object_get(c->input, "DesiredWeightsAndCapacities"));
+    if (is_repeated(c, count))
+        return;
+    r.name = arena_strdup(c->arena, input_name(c));
+    r.variants = arena_get(c->arena, count * sizeof(*r.variants));
+    r.n_variants = count;
+    for (size_t i = 0; i < count; i++) {
+        r.variants[i] = ARENA_NEW(c->arena, Pilotlight__V1__VariantCapacity);
+        set_capacity(c, desired_at(c, i), r.variants[i]);
+    }
+    upstream_send(c, UPSTREAM_CONTROL, UPSTREAM_V1("EndpointService", "UpdateEndpointCapacity"), &r.base,
+                  &pilotlight__v1__update_endpoint_capacity_response__descriptor, weights_updated);
+}
