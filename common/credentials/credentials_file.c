@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -102,7 +103,8 @@ enum pl_code credentials_load(struct credentials **out, const char *path, struct
         return pl_fail(err, PL_INVALID, NULL, "%s:%d:%d: %s", path, why.line, why.column, why.text);
     if (json_integer_value(json_object_get(root, "version")) != 1 || !json_is_array(keys))
         return pl_fail(err, PL_INVALID, NULL, "%s is not a credentials file of version 1", path);
-    json_array_foreach(keys, i, entry) {
+    json_array_foreach(keys, i, entry)
+    {
         if (add_entry(c, entry, i, err) != PL_OK)
             return pl_err_prefix(err, "%s", path);
     }
@@ -116,10 +118,10 @@ static json_t *to_json(const struct credentials *c)
     for (size_t i = 0; i < c->count; i++) {
         const struct credential *k = &c->keys[i];
         char created[25];
-        json_array_append_new(keys, json_pack("{s:s, s:s, s:s, s:b, s:s, s:s}", "access_key_id", k->id,
-                                              "secret_access_key", k->secret, "use", credential_use_name(k->use),
-                                              "disabled", (int)k->disabled, "created_at",
-                                              pl_wall_text(k->created_ms, created), "note", k->note));
+        json_array_append_new(keys,
+                              json_pack("{s:s, s:s, s:s, s:b, s:s, s:s}", "access_key_id", k->id, "secret_access_key",
+                                        k->secret, "use", credential_use_name(k->use), "disabled", (int)k->disabled,
+                                        "created_at", pl_wall_text(k->created_ms, created), "note", k->note));
     }
     return json_pack("{s:i, s:o}", "version", 1, "keys", keys);
 }

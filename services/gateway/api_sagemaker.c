@@ -90,8 +90,8 @@ static const char *in_their_words(struct aws_call *c, const char *text)
     for (size_t i = 0; i < PL_COUNT(words); i++) {
         const char *at = strstr(text, words[i].ours);
         if (at)
-            text = arena_format(c->arena, "%.*s%s%s", (int)(at - text), text, words[i].theirs,
-                                at + strlen(words[i].ours));
+            text =
+                arena_format(c->arena, "%.*s%s%s", (int)(at - text), text, words[i].theirs, at + strlen(words[i].ours));
     }
     return text;
 }
@@ -167,7 +167,8 @@ void *sagemaker_annotation(struct aws_call *c, json_t *v, const ProtobufCMessage
 {
     char *text = json_dumps(v, JSON_COMPACT | JSON_REAL_PRECISION(16));
     json_decref(v);
-    struct sagemaker_entry **list = arena_get(c->arena, sizeof(*list)), *e = ARENA_NEW(c->arena, struct sagemaker_entry);
+    struct sagemaker_entry **list = arena_get(c->arena, sizeof(*list)),
+                           *e = ARENA_NEW(c->arena, struct sagemaker_entry);
     protobuf_c_message_init(entry, e);
     e->key = arena_strdup(c->arena, SAGEMAKER_ANNOTATION);
     e->value = arena_strdup(c->arena, text ? text : "{}");

@@ -37,8 +37,9 @@ static void get_role(struct aws_call *c)
         aws_fail(c, AWS_VALIDATION, "RoleName must have 1 to 64 letters, digits or + = , . @ _ -");
         return;
     }
-    json_t *role = json_pack("{s:s, s:s, s:s, s:s, s:o, s:i}", "Path", "/", "RoleName", name, "RoleId", "AROAPILOTLIGHT",
-                             "Arn", role_arn(c, name), "CreateDate", aws_time(c, 0), "MaxSessionDuration", 3600);
+    json_t *role =
+        json_pack("{s:s, s:s, s:s, s:s, s:o, s:i}", "Path", "/", "RoleName", name, "RoleId", "AROAPILOTLIGHT", "Arn",
+                  role_arn(c, name), "CreateDate", aws_time(c, 0), "MaxSessionDuration", 3600);
     aws_reply(c, json_pack("{s:o}", "Role", role));
 }
 

@@ -19,7 +19,7 @@ struct arena {
     char *at;
 };
 
-void arena_done(struct arena *a); /* frees all; may be used again */
+void arena_done(struct arena *a);           /* frees all; may be used again */
 void *arena_get(struct arena *a, size_t n); /* aligned for anything; zeroed */
 char *arena_strndup(struct arena *a, const char *s, size_t n);
 char *arena_strdup(struct arena *a, const char *s); /* NULL stays NULL */

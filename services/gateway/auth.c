@@ -11,7 +11,9 @@
 
 static struct sigv4_request request_of(const struct aws_call *c)
 {
-    struct sigv4_request r = { .method = http_method(c->http), .path = http_path(c->http), .query = http_query(c->http) };
+    struct sigv4_request r = { .method = http_method(c->http),
+                               .path = http_path(c->http),
+                               .query = http_query(c->http) };
     r.headers = http_headers(c->http, &r.header_count);
     return r;
 }
@@ -66,9 +68,9 @@ bool auth_check_service(struct aws_call *c)
 {
     if (!c->signed_by_key || strcmp(c->claim.service, c->service->signing_name) == 0)
         return true;
-    return refuse(c, AWS_WRONG_SIGNATURE,
-                  arena_format(c->arena, "Credential should be scoped to correct service: '%s'.",
-                               c->service->signing_name));
+    return refuse(
+        c, AWS_WRONG_SIGNATURE,
+        arena_format(c->arena, "Credential should be scoped to correct service: '%s'.", c->service->signing_name));
 }
 
 static bool may(const struct aws_call *c, const struct credential *key)

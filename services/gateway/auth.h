@@ -10,7 +10,8 @@ bool auth_begin(struct aws_call *c);
 bool auth_check_service(struct aws_call *c);
 /* The signature over headers and 'payload_hash'. False: answered. */
 bool auth_verify(struct aws_call *c, const char *payload_hash);
-/* The same when the body is there: its hash is computed, and must be the one in X-Amz-Content-Sha256 if that is sent. */
+/* The same when the body is there: its hash is computed, and must be the one in X-Amz-Content-Sha256 if that is sent.
+ */
 bool auth_verify_body(struct aws_call *c);
 /* For what signs parts of a body on its own: the signing key. False: there is none (not signed). */
 bool auth_signing_key(struct aws_call *c, unsigned char out[SHA256_BYTES]);

@@ -7,8 +7,8 @@
  *     aws_reply_empty()   an operation without output
  *     aws_fail...()       an error in the shape of the protocol (aws_error.h)
  *
- * Exactly one of them, at once or from a callback of upstream_send(). Everything of a call is freed after its answer was
- * sent; strings made with c->arena or found in c->input live as long. */
+ * Exactly one of them, at once or from a callback of upstream_send(). Everything of a call is freed after its answer
+ * was sent; strings made with c->arena or found in c->input live as long. */
 #ifndef GATEWAY_AWS_CALL_H
 #define GATEWAY_AWS_CALL_H
 
@@ -76,7 +76,7 @@ struct aws_call {
     void (*upstream_done)(struct aws_call *c, const struct pl_err *status, const void *reply);
     void (*upstream_bytes_done)(struct aws_call *c, const struct pl_err *status, struct rpc_bytes *reply);
     bool client_gone;
-    struct kept *kept; /* of aws_keep() */
+    struct kept *kept;         /* of aws_keep() */
     const char *soft_failures; /* of shape_check() */
 };
 

@@ -41,7 +41,8 @@ enum aws_error {
 };
 
 void aws_fail(struct aws_call *c, enum aws_error id, const char *fmt, ...) PL_PRINTF(3, 4);
-/* An error of one service: 'shape' is the JSON name, 'query_code' the one in XML and x-amzn-query-error (NULL = shape). */
+/* An error of one service: 'shape' is the JSON name, 'query_code' the one in XML and x-amzn-query-error (NULL = shape).
+ */
 void aws_fail_as(struct aws_call *c, int status, const char *shape, const char *query_code, const char *fmt, ...)
     PL_PRINTF(5, 6);
 /* As aws_fail_as(), for REST-JSON with more members than Message; 'members' (an object) is consumed. */

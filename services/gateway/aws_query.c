@@ -60,7 +60,8 @@ static json_t *to_map(json_t *positions)
     json_t *list = to_list(positions), *map = json_object(), *entry;
     bool good = list != NULL;
     size_t i;
-    json_array_foreach(list, i, entry) {
+    json_array_foreach(list, i, entry)
+    {
         const char *key = json_string_value(json_object_get(entry, "key"));
         good = good && key && json_object_get(entry, "value") && !json_object_get(map, key);
         if (good)
@@ -73,7 +74,8 @@ static json_t *to_map(json_t *positions)
     return NULL;
 }
 
-/* A new reference, lists and maps in their right form; NULL when some are not well formed. Depth is bounded by put(). */
+/* A new reference, lists and maps in their right form; NULL when some are not well formed. Depth is bounded by put().
+ */
 static json_t *finish(json_t *v)
 {
     if (!json_is_object(v))
@@ -84,7 +86,8 @@ static json_t *finish(json_t *v)
         return to_map(json_object_get(v, "entry"));
     json_t *out = json_object(), *inner;
     const char *key;
-    json_object_foreach(v, key, inner) {
+    json_object_foreach(v, key, inner)
+    {
         json_t *done = finish(inner);
         if (!done) {
             json_decref(out);
@@ -108,8 +111,8 @@ static bool add_parameters(json_t *root, const char *form, size_t n, struct aren
         size_t len = stop ? (size_t)(stop - p) : (size_t)(end - p), name_len, value_len = 0;
         const char *equals = memchr(p, '=', len);
         char *name = uri_decode(p, equals ? (size_t)(equals - p) : len, true, a, &name_len);
-        char *value = equals ? uri_decode(equals + 1, len - (size_t)(equals + 1 - p), true, a, &value_len)
-                             : arena_strdup(a, "");
+        char *value =
+            equals ? uri_decode(equals + 1, len - (size_t)(equals + 1 - p), true, a, &value_len) : arena_strdup(a, "");
         p += len + 1;
         if (len == 0)
             continue;

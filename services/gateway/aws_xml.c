@@ -1,6 +1,7 @@
 #include "aws_xml.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,7 +53,8 @@ static void add_list(struct text *out, const json_t *v)
 {
     size_t i;
     const json_t *item;
-    json_array_foreach(v, i, item) {
+    json_array_foreach(v, i, item)
+    {
         text_adds(out, "<member>");
         xml_add_value(out, item);
         text_adds(out, "</member>");
@@ -63,7 +65,8 @@ static void add_structure(struct text *out, const json_t *v)
 {
     const char *key;
     json_t *inner;
-    json_object_foreach((json_t *)(uintptr_t)v, key, inner) {
+    json_object_foreach((json_t *)(uintptr_t)v, key, inner)
+    {
         text_addf(out, "<%s>", key);
         xml_add_value(out, inner);
         text_addf(out, "</%s>", key);
@@ -74,7 +77,8 @@ static void add_map(struct text *out, const json_t *v)
 {
     const char *key;
     json_t *inner;
-    json_object_foreach((json_t *)(uintptr_t)v, key, inner) {
+    json_object_foreach((json_t *)(uintptr_t)v, key, inner)
+    {
         text_adds(out, "<entry>");
         xml_element(out, "key", key);
         text_adds(out, "<value>");

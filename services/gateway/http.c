@@ -96,7 +96,8 @@ void http_conn_idle(struct http_conn *c)
         http_conn_cut(c);
 }
 
-static void on_connection(void *arg, struct MHD_Connection *mhd, void **context, enum MHD_ConnectionNotificationCode code)
+static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
+                          enum MHD_ConnectionNotificationCode code)
 {
     struct http *h = arg;
     struct http_conn *c = *context;
@@ -167,7 +168,8 @@ static void on_accept(struct loop_fd *f, uint32_t events)
 
 static void sweep_idle(struct http *h, int64_t now_ms)
 {
-    list_each_safe(it, &h->idle) {
+    list_each_safe(it, &h->idle)
+    {
         struct http_conn *c = list_entry(it, struct http_conn, link);
         if (c->since_ms + h->options.idle_ms > now_ms)
             break;
@@ -193,7 +195,8 @@ static bool is_gone(const struct http_request *r)
 
 static void sweep_requests(struct http *h, int64_t now_us)
 {
-    list_each_safe(it, &h->requests) {
+    list_each_safe(it, &h->requests)
+    {
         struct http_request *r = list_entry(it, struct http_request, link);
         int64_t age_ms = (now_us - r->started_us) / 1000;
         if (age_ms < GONE_AFTER_MS)
@@ -306,7 +309,8 @@ static int bound_port(int fd)
     socklen_t len = sizeof(a);
     if (getsockname(fd, (struct sockaddr *)&a, &len) != 0)
         return 0;
-    return ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port : ((struct sockaddr_in *)&a)->sin_port);
+    return ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port
+                                         : ((struct sockaddr_in *)&a)->sin_port);
 }
 
 static enum pl_code listen_on(struct http *h, const char *address, struct http_listener *out, struct pl_err *err)
@@ -406,7 +410,8 @@ void http_request_over(struct http *h)
 static void on_grace(struct loop_timer *t)
 {
     struct http *h = PL_CONTAINER(t, struct http, grace);
-    list_each_safe(it, &h->requests) {
+    list_each_safe(it, &h->requests)
+    {
         struct http_request *r = list_entry(it, struct http_request, link);
         if (r->suspended && !r->answered && !r->gone_told)
             http_request_tell_gone(r);
@@ -423,8 +428,7 @@ void http_drain(struct http *h, int64_t grace_ms, void (*drained)(void *arg), vo
     h->drained_arg = arg;
     h->grace.fire = on_grace;
     stop_listening(h);
-    list_each_safe(it, &h->idle)
-        http_conn_cut(list_entry(it, struct http_conn, link));
+    list_each_safe(it, &h->idle) http_conn_cut(list_entry(it, struct http_conn, link));
     loop_timer_set(h->loop, &h->grace, pl_now_ms() + grace_ms);
     http_run(h);
     check_drained(h);
@@ -438,7 +442,8 @@ void http_stop(struct http *h)
     stop_listening(h);
     loop_timer_clear(h->loop, &h->sweep);
     loop_timer_clear(h->loop, &h->grace);
-    list_each_safe(it, &h->requests) {
+    list_each_safe(it, &h->requests)
+    {
         struct http_request *r = list_entry(it, struct http_request, link);
         http_conn_cut(r->conn);
         if (r->suspended)

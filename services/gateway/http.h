@@ -1,9 +1,9 @@
 /* http - HTTP/1.1 in front of everything: libmicrohttpd, driven by our loop.
  *
  * Threads: libmicrohttpd runs without threads of its own. Its epoll descriptor is one more descriptor of our loop, and
- * it is also run, with the turn, by whoever completes an answer (mostly the rpc pump). So a request is read, checked and
- * sent upstream by one thread, and its answer is written by the thread that got it, without a hand-over on either way.
- * All functions and handlers here run with the turn.
+ * it is also run, with the turn, by whoever completes an answer (mostly the rpc pump). So a request is read, checked
+ * and sent upstream by one thread, and its answer is written by the thread that got it, without a hand-over on either
+ * way. All functions and handlers here run with the turn.
  *
  * A request: 'begin' when its headers are complete and well framed (http_frame.h); it says how the body is to be taken,
  * or answers. Then 'ready' when the body is there. An answer comes from 'begin', from 'ready', or at any time later:
@@ -48,11 +48,11 @@ struct http_handlers {
 struct http_options {
     const char *const *listen; /* HOST:PORT */
     size_t listen_count;
-    const char *tls_cert_file, *tls_key_file; /* PEM; NULL or "" = plaintext */
+    const char *tls_cert_file, *tls_key_file;          /* PEM; NULL or "" = plaintext */
     int64_t connection_limit, connections_per_address; /* the latter 0 = no limit */
     int64_t header_bytes, header_count;
-    int64_t idle_ms;         /* from one answer to the complete headers of the next request          */
-    int64_t stall_ms;        /* without a byte in either direction while a request is being served   */
+    int64_t idle_ms;          /* from one answer to the complete headers of the next request          */
+    int64_t stall_ms;         /* without a byte in either direction while a request is being served   */
     int64_t body_bytes_per_s; /* slower than this over ten seconds or more ends a body; 0 = any      */
     const struct http_handlers *handlers;
     void *app;
@@ -79,7 +79,7 @@ const struct http_header *http_headers(const struct http_request *r, size_t *out
 /* The value of the first header of that name (any case), or NULL. */
 const char *http_header(const struct http_request *r, const char *name);
 int64_t http_content_length(const struct http_request *r); /* -1: chunked, not known */
-void **http_user(struct http_request *r);                   /* the application's place */
+void **http_user(struct http_request *r);                  /* the application's place */
 int64_t http_started_us(const struct http_request *r);
 
 /* From 'begin': collect the body. Over 'limit' bytes 'too_large' is called instead of 'ready' and must answer. */
@@ -101,7 +101,8 @@ void http_resume_body(struct http_request *r);
 /* Value is copied; name is a literal. */
 void http_set_header(struct http_request *r, const char *name, const char *value);
 bool http_answered(const struct http_request *r);
-void http_answer(struct http_request *r, int status, const char *content_type, const void *bytes, size_t n); /* copies */
+void http_answer(struct http_request *r, int status, const char *content_type, const void *bytes,
+                 size_t n);                                                                                 /* copies */
 void http_answer_take(struct http_request *r, int status, const char *content_type, char *bytes, size_t n); /* frees  */
 /* Consumes a reference; nothing is copied when it is large. */
 void http_answer_bytes(struct http_request *r, int status, const char *content_type, struct rpc_bytes *bytes);

@@ -9,9 +9,9 @@
 #include <string.h>
 
 /* From here on a body is worth a vector of its own instead of a copy behind the head. */
-#define COPY_BELOW     ((size_t)16 << 10)
-#define SPANS_MAX      64
-#define SOURCE_BLOCK   ((size_t)64 << 10)
+#define COPY_BELOW   ((size_t)16 << 10)
+#define SPANS_MAX    64
+#define SOURCE_BLOCK ((size_t)64 << 10)
 
 void http_set_header(struct http_request *r, const char *name, const char *value)
 {

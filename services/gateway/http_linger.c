@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-struct linger {
+struct http_linger {
     struct loop *loop;
     struct list waiting; /* struct lingering, oldest first */
     unsigned count;
@@ -21,14 +21,14 @@ struct linger {
 struct lingering {
     struct loop_fd fd;
     struct list link;
-    struct linger *owner;
+    struct http_linger *owner;
     int64_t until_ms;
     long long bytes;
 };
 
 static void end(struct lingering *g)
 {
-    struct linger *l = g->owner;
+    struct http_linger *l = g->owner;
     loop_fd_remove(l->loop, &g->fd);
     close(g->fd.fd);
     list_remove(&g->link);
@@ -54,7 +54,7 @@ static void on_readable(struct loop_fd *f, uint32_t events)
 
 static void on_timer(struct loop_timer *t)
 {
-    struct linger *l = PL_CONTAINER(t, struct linger, timer);
+    struct http_linger *l = PL_CONTAINER(t, struct http_linger, timer);
     struct lingering *g;
     int64_t now_ms = pl_now_ms();
     while ((g = list_first(&l->waiting, struct lingering, link)) && g->until_ms <= now_ms)
@@ -63,26 +63,25 @@ static void on_timer(struct loop_timer *t)
         loop_timer_set(l->loop, t, g->until_ms);
 }
 
-struct linger *linger_new(struct loop *loop)
+struct http_linger *linger_new(struct loop *loop)
 {
-    struct linger *l = PL_NEW(struct linger);
+    struct http_linger *l = PL_NEW(struct http_linger);
     l->loop = loop;
     l->timer.fire = on_timer;
     list_init(&l->waiting);
     return l;
 }
 
-void linger_free(struct linger *l)
+void linger_free(struct http_linger *l)
 {
     if (!l)
         return;
-    list_each_safe(it, &l->waiting)
-        end(list_entry(it, struct lingering, link));
+    list_each_safe(it, &l->waiting) end(list_entry(it, struct lingering, link));
     loop_timer_clear(l->loop, &l->timer);
     free(l);
 }
 
-void linger_add(struct linger *l, int socket_fd)
+void linger_add(struct http_linger *l, int socket_fd)
 {
     if (l->count >= LINGER_COUNT)
         return;

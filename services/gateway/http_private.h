@@ -9,7 +9,7 @@
 #include <microhttpd.h>
 #include <openssl/evp.h>
 
-struct linger;
+struct http_linger;
 struct metrics_counter;
 struct metrics_gauge;
 
@@ -30,11 +30,11 @@ struct http {
     struct http_listener *listeners;
     size_t listener_count;
     bool listening, accept_paused; /* paused: out of descriptors, until the next sweep */
-    struct list idle;     /* struct http_conn between requests, longest idle first */
-    struct list requests; /* struct http_request, oldest first                      */
+    struct list idle;              /* struct http_conn between requests, longest idle first */
+    struct list requests;          /* struct http_request, oldest first                      */
     int64_t connections, request_count;
     struct loop_timer sweep;
-    struct linger *linger;
+    struct http_linger *linger;
     bool draining, stopping;
     struct loop_timer grace;
     void (*drained)(void *arg);

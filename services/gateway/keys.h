@@ -1,8 +1,8 @@
 /* keys - the access keys in force, and the signing keys made from them.
  *
- * The file (credentials/credentials.h) is looked at again when it may have changed: at most every KEYS_LOOK_MS, and when
- * a key is not known. So a key works as soon as `pilotlight credentials create` has returned, and stops working within
- * that time after `disable`. A file that cannot be read leaves the keys as they were, and is logged once.
+ * The file (credentials/credentials.h) is looked at again when it may have changed: at most every KEYS_LOOK_MS, and
+ * when a key is not known. So a key works as soon as `pilotlight credentials create` has returned, and stops working
+ * within that time after `disable`. A file that cannot be read leaves the keys as they were, and is logged once.
  * Threads: with the turn. */
 #ifndef GATEWAY_KEYS_H
 #define GATEWAY_KEYS_H

@@ -69,14 +69,14 @@ static void find_service(struct aws_call *c)
     bool root = strcmp(path, "/") == 0;
     if (is_post(c->http) && strncmp(path, "/endpoints/", 11) == 0) {
         c->protocol = AWS_REST_JSON;
-        c->service = &runtime_service;
     } else if (target && is_post(c->http)) {
         find_target(c, target);
-    } else if (root && ((is_post(c->http) && is_form(c->http)) || uri_query_value(http_query(c->http), "Action", c->arena))) {
+    } else if (root &&
+               ((is_post(c->http) && is_form(c->http)) || uri_query_value(http_query(c->http), "Action", c->arena))) {
         c->protocol = AWS_QUERY;
     } else {
         c->protocol = AWS_REST_XML;
-        c->service = &s3_service;
+
     }
 }
 
@@ -111,8 +111,8 @@ static bool read_input(struct aws_call *c)
     const char *body = http_body(c->http, &n), *why = "";
     bool in_url = c->protocol == AWS_QUERY && !is_post(c->http);
     c->input = c->protocol != AWS_QUERY ? aws_json_read(body, n, c->arena, &why)
-               : in_url                 ? aws_query_read(http_query(c->http), strlen(http_query(c->http)), c->arena, &why)
-                                        : aws_query_read(body, n, c->arena, &why);
+               : in_url ? aws_query_read(http_query(c->http), strlen(http_query(c->http)), c->arena, &why)
+                        : aws_query_read(body, n, c->arena, &why);
     if (c->input)
         return true;
     aws_fail(c, AWS_SERIALIZATION, "%s", why);

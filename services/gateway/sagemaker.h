@@ -38,7 +38,8 @@ void sagemaker_delete_tags(struct aws_call *c);
 enum sagemaker_kind { SAGEMAKER_MODEL, SAGEMAKER_CONFIG, SAGEMAKER_ENDPOINT };
 
 char *sagemaker_arn(const struct aws_call *c, enum sagemaker_kind kind, const char *name);
-/* True when the call has been answered because 'status' is a failure; NOT_FOUND and EXISTS speak of 'kind' and 'name'. */
+/* True when the call has been answered because 'status' is a failure; NOT_FOUND and EXISTS speak of 'kind' and 'name'.
+ */
 bool sagemaker_failed(struct aws_call *c, const struct pl_err *status, enum sagemaker_kind kind, const char *name);
 /* Control's refusal of a value: in AWS's words where it has some. */
 void sagemaker_fail_upstream(struct aws_call *c, const struct pl_err *err);

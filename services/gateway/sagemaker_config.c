@@ -4,7 +4,8 @@
  * excludes from serverless endpoints (VPCs, several containers, ...) is said in them; then the config is created.
  *
  * A variant with a ServerlessConfig is one of ours. A variant with an InstanceType runs as always-warm instances
- * (settings instances.*), so that an endpoint which is persistent on AWS works, and can be moved to serverless in place. */
+ * (settings instances.*), so that an endpoint which is persistent on AWS works, and can be moved to serverless in
+ * place. */
 #include "aws_error.h"
 #include "gateway.h"
 #include "sagemaker.h"
@@ -15,7 +16,7 @@
 
 /* The handler's state while models are asked for. */
 struct creation {
-    size_t next; /* variant whose model is asked for */
+    size_t next;         /* variant whose model is asked for */
     const char **images; /* by variant; NULL where the model has none */
 };
 
@@ -44,9 +45,11 @@ static bool refuse(struct aws_call *c, const char *member, const char *why)
 
 static bool check_variant(struct aws_call *c, size_t i)
 {
-    static const char *const instance_only[] = { "InstanceType",  "InitialInstanceCount",   "AcceleratorType",
-                                                 "VolumeSizeInGB", "ManagedInstanceScaling", "RoutingConfig",
-                                                 "CoreDumpConfig", "InstancePools",          "CapacityReservationConfig" };
+    static const char *const instance_only[] = {
+        "InstanceType",   "InitialInstanceCount",   "AcceleratorType",
+        "VolumeSizeInGB", "ManagedInstanceScaling", "RoutingConfig",
+        "CoreDumpConfig", "InstancePools",          "CapacityReservationConfig"
+    };
     const json_t *v = variant_at(c, i);
     const char *at = arena_format(c->arena, "ProductionVariants[%zu]", i);
     if (!aws_text(v, "ModelName"))
@@ -192,8 +195,8 @@ static void create(struct aws_call *c)
     json_t *kept = json_deep_copy(c->input);
     json_object_del(kept, "EndpointConfigName");
     json_object_del(kept, "Tags");
-    config.annotations = sagemaker_annotation(
-        c, kept, &pilotlight__v1__endpoint_config__annotations_entry__descriptor, &config.n_annotations);
+    config.annotations = sagemaker_annotation(c, kept, &pilotlight__v1__endpoint_config__annotations_entry__descriptor,
+                                              &config.n_annotations);
     r.endpoint_config = &config;
     upstream_send(c, UPSTREAM_CONTROL, UPSTREAM_V1("EndpointConfigService", "CreateEndpointConfig"), &r.base,
                   &pilotlight__v1__create_endpoint_config_response__descriptor, created);
@@ -264,7 +267,8 @@ static void set_variants(json_t *v, const Pilotlight__V1__EndpointConfig *config
             json_array_append_new(list, variant_json(config->variants[i]));
         json_object_set_new(v, "ProductionVariants", list);
     }
-    json_array_foreach(list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         if (!json_object_get(item, "InitialVariantWeight"))
             json_object_set_new(item, "InitialVariantWeight", json_real(1));
     }

@@ -26,8 +26,7 @@ static void add_capacity(const struct aws_call *c, json_t *out, const Pilotlight
 {
     json_object_set_new(out, weight, json_real(weight_of(v)));
     if (instances)
-        json_object_set_new(out, count,
-                            json_integer(v->provisioned_concurrency / c->gateway->config->instance_warm));
+        json_object_set_new(out, count, json_integer(v->provisioned_concurrency / c->gateway->config->instance_warm));
     else
         json_object_set_new(out, serverless, serverless_json(v));
 }

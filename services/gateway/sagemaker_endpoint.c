@@ -46,9 +46,8 @@ void sagemaker_create_endpoint(struct aws_call *c)
     json_t *deployment = json_object_get(c->input, "DeploymentConfig"), *kept = json_object();
     if (deployment)
         json_object_set(kept, "LastDeploymentConfig", deployment);
-    r.annotations =
-        sagemaker_annotation(c, kept, &pilotlight__v1__create_endpoint_request__annotations_entry__descriptor,
-                             &r.n_annotations);
+    r.annotations = sagemaker_annotation(
+        c, kept, &pilotlight__v1__create_endpoint_request__annotations_entry__descriptor, &r.n_annotations);
     upstream_send(c, UPSTREAM_CONTROL, UPSTREAM_V1("EndpointService", "CreateEndpoint"), &r.base,
                   &pilotlight__v1__create_endpoint_response__descriptor, reply_arn);
 }
@@ -60,7 +59,8 @@ static bool is_retained(const struct aws_call *c, const char *property)
     size_t i;
     if (!aws_bool(c->input, "RetainAllVariantProperties", false))
         return false;
-    json_array_foreach(excluded, i, item) {
+    json_array_foreach(excluded, i, item)
+    {
         if (strcmp(aws_text(item, "VariantPropertyType"), property) == 0)
             return false;
     }

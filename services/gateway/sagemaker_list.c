@@ -127,11 +127,11 @@ static void endpoints_listed(struct aws_call *c, const struct pl_err *status, co
     json_t *list = json_array();
     for (size_t i = 0; i < r->n_endpoints; i++) {
         const Pilotlight__V1__Endpoint *e = r->endpoints[i];
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:o, s:o, s:s}", "EndpointName", e->name, "EndpointArn",
-                                        sagemaker_arn(c, SAGEMAKER_ENDPOINT, e->name), "CreationTime",
-                                        aws_time(c, e->created_at_unix_ms), "LastModifiedTime",
-                                        aws_time(c, e->updated_at_unix_ms), "EndpointStatus", sagemaker_status(e->status)));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o, s:s}", "EndpointName", e->name, "EndpointArn",
+                                              sagemaker_arn(c, SAGEMAKER_ENDPOINT, e->name), "CreationTime",
+                                              aws_time(c, e->created_at_unix_ms), "LastModifiedTime",
+                                              aws_time(c, e->updated_at_unix_ms), "EndpointStatus",
+                                              sagemaker_status(e->status)));
     }
     reply_list(c, "Endpoints", list, r->next_page_token);
 }

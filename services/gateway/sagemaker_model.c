@@ -30,11 +30,13 @@ static const char *artifact_of(struct aws_call *c, const json_t *container)
     if (url && source)
         aws_fail(c, AWS_VALIDATION, "Only one of ModelDataUrl and ModelDataSource may be given.");
     else if (type && strcmp(type, "S3Prefix") == 0)
-        aws_fail(c, AWS_VALIDATION, "S3DataType S3Prefix is not offered: name one object, a model.tar.gz or a model file, "
-                                    "with S3DataType S3Object.");
+        aws_fail(c, AWS_VALIDATION,
+                 "S3DataType S3Prefix is not offered: name one object, a model.tar.gz or a model file, "
+                 "with S3DataType S3Object.");
     else if (!url && !source)
-        aws_fail(c, AWS_VALIDATION, "ModelDataUrl must be given: Pilotlight runs the model's artifact in a runtime of its "
-                                    "own, and not the image.");
+        aws_fail(c, AWS_VALIDATION,
+                 "ModelDataUrl must be given: Pilotlight runs the model's artifact in a runtime of its "
+                 "own, and not the image.");
     else
         return url ? url : aws_text(source, "S3Uri");
     return NULL;
@@ -64,7 +66,8 @@ static void set_environment(struct aws_call *c, const json_t *environment, Pilot
     const char *key;
     json_t *value;
     m->environment = arena_get(c->arena, (json_object_size(environment) + 1) * sizeof(*m->environment));
-    json_object_foreach((json_t *)(uintptr_t)environment, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)environment, key, value)
+    {
         Pilotlight__V1__Model__EnvironmentEntry *e = ARENA_NEW(c->arena, Pilotlight__V1__Model__EnvironmentEntry);
         pilotlight__v1__model__environment_entry__init(e);
         e->key = arena_strdup(c->arena, key);
@@ -108,8 +111,8 @@ void sagemaker_create_model(struct aws_call *c)
     m.runtime = arena_strdup(c->arena, runtime);
     set_environment(c, json_object_get(container, "Environment"), &m);
     m.tags = sagemaker_tags(c, json_object_get(c->input, "Tags"), &m.n_tags);
-    m.annotations = sagemaker_annotation(c, rest_of(c), &pilotlight__v1__model__annotations_entry__descriptor,
-                                         &m.n_annotations);
+    m.annotations =
+        sagemaker_annotation(c, rest_of(c), &pilotlight__v1__model__annotations_entry__descriptor, &m.n_annotations);
     r.model = &m;
     upstream_send(c, UPSTREAM_CONTROL, UPSTREAM_V1("ModelService", "CreateModel"), &r.base,
                   &pilotlight__v1__create_model_response__descriptor, created);

@@ -96,13 +96,43 @@ static bool is_group_or_subnet(const char *s)
 
 /* ---- simple shapes ---- */
 
-#define STRING(lo, hi) { .type = SHAPE_STRING, .min = (lo), .max = (hi) }
-#define PATTERN(lo, hi, text, fn) { .type = SHAPE_STRING, .min = (lo), .max = (hi), .pattern = (text), .matches = (fn) }
-#define ENUM(...) { .type = SHAPE_STRING, .values = (const char *const[]){ __VA_ARGS__, NULL } }
-#define INTEGER(lo, hi) { .type = SHAPE_INTEGER, .min = (lo), .max = (hi) }
-#define LIST(lo, hi, of) { .type = SHAPE_LIST, .min = (lo), .max = (hi), .element = &(of) }
-#define OBJECT(...) { .type = SHAPE_OBJECT, .members = (const struct shape_member[]){ __VA_ARGS__, { 0 } } }
-#define ANY(name) { name, &any, false }
+#define STRING(lo, hi)                                                                                                 \
+    {                                                                                                                  \
+        .type = SHAPE_STRING, .min = (lo), .max = (hi)                                                                 \
+    }
+#define PATTERN(lo, hi, text, fn)                                                                                      \
+    {                                                                                                                  \
+        .type = SHAPE_STRING, .min = (lo), .max = (hi), .pattern = (text), .matches = (fn)                             \
+    }
+#define ENUM(...)                                                                                                      \
+    {                                                                                                                  \
+        .type = SHAPE_STRING, .values = (const char *const[])                                                          \
+        {                                                                                                              \
+            __VA_ARGS__, NULL                                                                                          \
+        }                                                                                                              \
+    }
+#define INTEGER(lo, hi)                                                                                                \
+    {                                                                                                                  \
+        .type = SHAPE_INTEGER, .min = (lo), .max = (hi)                                                                \
+    }
+#define LIST(lo, hi, of)                                                                                               \
+    {                                                                                                                  \
+        .type = SHAPE_LIST, .min = (lo), .max = (hi), .element = &(of)                                                 \
+    }
+#define OBJECT(...)                                                                                                    \
+    {                                                                                                                  \
+        .type = SHAPE_OBJECT, .members = (const struct shape_member[])                                                 \
+        {                                                                                                              \
+            __VA_ARGS__,                                                                                               \
+            {                                                                                                          \
+                0                                                                                                      \
+            }                                                                                                          \
+        }                                                                                                              \
+    }
+#define ANY(name)                                                                                                      \
+    {                                                                                                                  \
+        name, &any, false                                                                                              \
+    }
 
 #define NAME_PATTERN "[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
 
@@ -124,7 +154,8 @@ static const struct shape tag_key = PATTERN(1, 128, "([\\p{L}\\p{Z}\\p{N}_.:/=+\
 static const struct shape tag_value = PATTERN(0, 256, "([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)", is_tag_text);
 static const struct shape tag = OBJECT({ "Key", &tag_key, true }, { "Value", &tag_value, true });
 static const struct shape tags = LIST(0, 50, tag);
-static const struct shape resource = PATTERN(0, 256, "arn:aws[a-z\\-]*:sagemaker:[a-z0-9\\-]*:[0-9]{12}:.+", is_resource);
+static const struct shape resource =
+    PATTERN(0, 256, "arn:aws[a-z\\-]*:sagemaker:[a-z0-9\\-]*:[0-9]{12}:.+", is_resource);
 static const struct shape token = STRING(0, 8192);
 static const struct shape results = INTEGER(1, 100);
 static const struct shape tag_results = INTEGER(50, 0);
@@ -134,16 +165,16 @@ static const struct shape sort_order = ENUM("Ascending", "Descending");
 /* ---- models ---- */
 
 static const struct shape access_mode = ENUM("Platform", "Vpc");
-static const struct shape image_config = OBJECT({ "RepositoryAccessMode", &access_mode, true }, ANY("RepositoryAuthConfig"));
+static const struct shape image_config =
+    OBJECT({ "RepositoryAccessMode", &access_mode, true }, ANY("RepositoryAuthConfig"));
 static const struct shape container_mode = ENUM("SingleModel", "MultiModel");
 static const struct shape cache_setting = ENUM("Enabled", "Disabled");
 static const struct shape multi_model = OBJECT({ "ModelCacheSetting", &cache_setting, false });
 static const struct shape data_type = ENUM("S3Prefix", "S3Object");
 static const struct shape compression = ENUM("None", "Gzip");
-static const struct shape s3_source = OBJECT({ "S3Uri", &data_url, true }, { "S3DataType", &data_type, true },
-                                             { "CompressionType", &compression, true }, ANY("ModelAccessConfig"),
-                                             ANY("HubAccessConfig"), ANY("ManifestS3Uri"), ANY("ETag"),
-                                             ANY("ManifestEtag"));
+static const struct shape s3_source =
+    OBJECT({ "S3Uri", &data_url, true }, { "S3DataType", &data_type, true }, { "CompressionType", &compression, true },
+           ANY("ModelAccessConfig"), ANY("HubAccessConfig"), ANY("ManifestS3Uri"), ANY("ETag"), ANY("ManifestEtag"));
 static const struct shape model_source = OBJECT({ "S3DataSource", &s3_source, false });
 static const struct shape more_sources = LIST(0, 5, any);
 static const struct shape package_name = STRING(1, 176);
@@ -162,17 +193,19 @@ static const struct shape group_id = PATTERN(0, 32, "[-0-9a-zA-Z]+", is_group_or
 static const struct shape groups = LIST(1, 5, group_id), subnets = LIST(1, 16, group_id);
 static const struct shape vpc = OBJECT({ "SecurityGroupIds", &groups, true }, { "Subnets", &subnets, true });
 
-const struct shape shape_create_model =
-    OBJECT({ "ModelName", &name, true }, { "PrimaryContainer", &container, false }, { "Containers", &containers, false },
-           { "InferenceExecutionConfig", &execution, false }, { "ExecutionRoleArn", &role, false },
-           { "Tags", &tags, false }, { "VpcConfig", &vpc, false }, { "EnableNetworkIsolation", &boolean, false });
+const struct shape shape_create_model = OBJECT(
+    { "ModelName", &name, true }, { "PrimaryContainer", &container, false }, { "Containers", &containers, false },
+    { "InferenceExecutionConfig", &execution, false }, { "ExecutionRoleArn", &role, false }, { "Tags", &tags, false },
+    { "VpcConfig", &vpc, false }, { "EnableNetworkIsolation", &boolean, false });
 const struct shape shape_describe_model = OBJECT({ "ModelName", &name, true });
 
 static const struct shape model_sort = ENUM("Name", "CreationTime");
 #define LIST_MEMBERS                                                                                                   \
     { "SortOrder", &sort_order, false }, { "NextToken", &token, false }, { "MaxResults", &results, false },            \
         { "NameContains", &name_part, false }, { "CreationTimeBefore", &moment, false },                               \
-        { "CreationTimeAfter", &moment, false }
+    {                                                                                                                  \
+        "CreationTimeAfter", &moment, false                                                                            \
+    }
 const struct shape shape_list_models = OBJECT({ "SortBy", &model_sort, false }, LIST_MEMBERS);
 
 /* ---- endpoint configs ---- */
@@ -199,12 +232,11 @@ static const struct shape variant =
            ANY("InferenceAmiVersion"), ANY("InstancePools"), ANY("CapacityReservationConfig"));
 static const struct shape variants = LIST(1, 10, variant);
 
-const struct shape shape_create_endpoint_config =
-    OBJECT({ "EndpointConfigName", &name, true }, { "ProductionVariants", &variants, true }, { "Tags", &tags, false },
-           { "KmsKeyId", &key_id, false }, ANY("DataCaptureConfig"), ANY("AsyncInferenceConfig"),
-           ANY("ExplainerConfig"), { "ShadowProductionVariants", &variants, false },
-           { "ExecutionRoleArn", &role, false }, { "VpcConfig", &vpc, false },
-           { "EnableNetworkIsolation", &boolean, false }, ANY("MetricsConfig"));
+const struct shape shape_create_endpoint_config = OBJECT(
+    { "EndpointConfigName", &name, true }, { "ProductionVariants", &variants, true }, { "Tags", &tags, false },
+    { "KmsKeyId", &key_id, false }, ANY("DataCaptureConfig"), ANY("AsyncInferenceConfig"), ANY("ExplainerConfig"),
+    { "ShadowProductionVariants", &variants, false }, { "ExecutionRoleArn", &role, false },
+    { "VpcConfig", &vpc, false }, { "EnableNetworkIsolation", &boolean, false }, ANY("MetricsConfig"));
 const struct shape shape_describe_endpoint_config = OBJECT({ "EndpointConfigName", &name, true });
 const struct shape shape_list_endpoint_configs = OBJECT({ "SortBy", &model_sort, false }, LIST_MEMBERS);
 
@@ -216,8 +248,9 @@ const struct shape shape_create_endpoint =
 const struct shape shape_describe_endpoint = OBJECT({ "EndpointName", &name, true });
 
 static const struct shape endpoint_sort = ENUM("Name", "CreationTime", "Status");
-static const struct shape endpoint_status = ENUM("OutOfService", "Creating", "Updating", "SystemUpdating", "RollingBack",
-                                                 "InService", "Deleting", "Failed", "UpdateRollbackFailed");
+static const struct shape endpoint_status =
+    ENUM("OutOfService", "Creating", "Updating", "SystemUpdating", "RollingBack", "InService", "Deleting", "Failed",
+         "UpdateRollbackFailed");
 const struct shape shape_list_endpoints =
     OBJECT({ "SortBy", &endpoint_sort, false }, LIST_MEMBERS, { "LastModifiedTimeBefore", &moment, false },
            { "LastModifiedTimeAfter", &moment, false }, { "StatusEquals", &endpoint_status, false });
@@ -225,10 +258,10 @@ const struct shape shape_list_endpoints =
 static const struct shape property_type = ENUM("DesiredInstanceCount", "DesiredWeight", "DataCaptureConfig");
 static const struct shape property = OBJECT({ "VariantPropertyType", &property_type, true });
 static const struct shape properties = LIST(0, 3, property);
-const struct shape shape_update_endpoint =
-    OBJECT({ "EndpointName", &name, true }, { "EndpointConfigName", &name, true },
-           { "RetainAllVariantProperties", &boolean, false }, { "ExcludeRetainedVariantProperties", &properties, false },
-           ANY("DeploymentConfig"), { "RetainDeploymentConfig", &boolean, false });
+const struct shape shape_update_endpoint = OBJECT(
+    { "EndpointName", &name, true }, { "EndpointConfigName", &name, true },
+    { "RetainAllVariantProperties", &boolean, false }, { "ExcludeRetainedVariantProperties", &properties, false },
+    ANY("DeploymentConfig"), { "RetainDeploymentConfig", &boolean, false });
 
 static const struct shape serverless_update =
     OBJECT({ "MaxConcurrency", &concurrency, false }, { "ProvisionedConcurrency", &concurrency, false });
@@ -236,8 +269,8 @@ static const struct shape weight_and_capacity =
     OBJECT({ "VariantName", &name, true }, { "DesiredWeight", &weight, false },
            { "DesiredInstanceCount", &desired_count, false }, { "ServerlessUpdateConfig", &serverless_update, false });
 static const struct shape weights_and_capacities = LIST(1, 0, weight_and_capacity);
-const struct shape shape_update_weights = OBJECT({ "EndpointName", &name, true },
-                                                 { "DesiredWeightsAndCapacities", &weights_and_capacities, true });
+const struct shape shape_update_weights =
+    OBJECT({ "EndpointName", &name, true }, { "DesiredWeightsAndCapacities", &weights_and_capacities, true });
 
 /* ---- tags ---- */
 

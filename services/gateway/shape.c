@@ -73,7 +73,7 @@ static bool check_range(struct walk *w, const struct shape *s, const char *path,
 static void wrong_type(struct walk *w, const char *path, const json_t *v, const char *wanted)
 {
     static const char *const names[] = {
-        [JSON_OBJECT] = "an object", [JSON_ARRAY] = "a list", [JSON_STRING] = "a string",  [JSON_INTEGER] = "a number",
+        [JSON_OBJECT] = "an object", [JSON_ARRAY] = "a list",   [JSON_STRING] = "a string", [JSON_INTEGER] = "a number",
         [JSON_REAL] = "a number",    [JSON_TRUE] = "a boolean", [JSON_FALSE] = "a boolean", [JSON_NULL] = "null",
     };
     if (!w->wrong_type)
@@ -145,7 +145,8 @@ static void check_list(struct walk *w, const struct shape *s, const char *path, 
     }
     if (!check_range(w, s, path, v, "length", (double)json_array_size(v)))
         return;
-    json_array_foreach(v, i, item) {
+    json_array_foreach(v, i, item)
+    {
         check_value(w, s->element, arena_format(w->call->arena, "%s.%zu.member", path, i + 1), item);
     }
 }
@@ -161,7 +162,8 @@ static void check_map(struct walk *w, const struct shape *s, const char *path, j
     }
     if (!check_range(w, s, path, v, "length", (double)json_object_size(v)))
         return;
-    json_object_foreach(v, key, item) {
+    json_object_foreach(v, key, item)
+    {
         json_t *name = json_string(key);
         check_value(w, s->key, arena_format(w->call->arena, "%s.%.64s.key", path, key), name);
         check_value(w, s->element, arena_format(w->call->arena, "%s.%.64s.member", path, key), item);
@@ -174,7 +176,8 @@ static void remove_unknown(const struct shape *s, json_t *v)
     const char *key;
     json_t *item;
     void *next;
-    json_object_foreach_safe(v, next, key, item) {
+    json_object_foreach_safe(v, next, key, item)
+    {
         const struct shape_member *m = s->members;
         while (m->name && strcmp(m->name, key) != 0)
             m++;
@@ -236,7 +239,8 @@ static void check_value(struct walk *w, const struct shape *s, const char *path,
 
 static char *message_of(struct aws_call *c, const struct failures *f)
 {
-    return arena_format(c->arena, "%d validation error%s detected: %s", f->count, f->count == 1 ? "" : "s", f->text.data);
+    return arena_format(c->arena, "%d validation error%s detected: %s", f->count, f->count == 1 ? "" : "s",
+                        f->text.data);
 }
 
 bool shape_check(struct aws_call *c, const struct shape *s)

@@ -4,7 +4,8 @@
  * enumerations. shape_check() walks the input along it; members that no table knows, and nulls, are taken out, as AWS
  * ignores them. All failures together make one ValidationException:
  *
- *     2 validation errors detected: Value null at 'modelName' failed to satisfy constraint: Member must not be null; ...
+ *     2 validation errors detected: Value null at 'modelName' failed to satisfy constraint: Member must not be null;
+ * ...
  *
  * A *soft* limit is one that control decides (it is a setting there), so the gateway refuses nothing for it. It is only
  * remembered, and gives control's refusal AWS's words (shape_soft()).
@@ -32,9 +33,9 @@ struct shape {
     enum shape_type type;
     double min, max; /* max 0 = no limit */
     bool soft;
-    const char *pattern; /* as AWS prints it ... */
+    const char *pattern;            /* as AWS prints it ... */
     bool (*matches)(const char *s); /* ... and checks it */
-    const char *const *values; /* NULL-terminated */
+    const char *const *values;      /* NULL-terminated */
     const struct shape *element, *key;
     const struct shape_member *members; /* ends with a NULL name */
 };

@@ -135,7 +135,8 @@ static enum sigv4_result read_authorization(const struct sigv4_request *r, const
         return INCOMPLETE("SignedHeaders must be lower-case names separated by ';', and 'host' must be one of them.");
     if (!is_signature(found[2]))
         return INCOMPLETE("Signature must be 64 lower-case hex digits.");
-    if (header(r, "X-Amz-Date") ? !read_timestamp(header(r, "X-Amz-Date"), out) : !read_http_date(header(r, "Date"), out))
+    if (header(r, "X-Amz-Date") ? !read_timestamp(header(r, "X-Amz-Date"), out)
+                                : !read_http_date(header(r, "Date"), out))
         return INCOMPLETE("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.");
     out->signed_headers = found[1];
     out->signature = found[2];
@@ -174,7 +175,8 @@ static enum sigv4_result read_presigned(const struct sigv4_request *r, struct ar
 static const char *unsigned_header(const struct sigv4_request *r, const struct sigv4_claim *c)
 {
     for (size_t i = 0; i < r->header_count; i++)
-        if (strncasecmp(r->headers[i].name, "x-amz-", 6) == 0 && !sigv4_is_signed(c->signed_headers, r->headers[i].name))
+        if (strncasecmp(r->headers[i].name, "x-amz-", 6) == 0 &&
+            !sigv4_is_signed(c->signed_headers, r->headers[i].name))
             return r->headers[i].name;
     return NULL;
 }
@@ -198,8 +200,9 @@ enum sigv4_result sigv4_read(const struct sigv4_request *r, struct arena *a, str
     if (name)
         return INCOMPLETE(arena_format(a, "The header %.64s is there but was not signed.", name));
     if (strncmp(out->timestamp, out->date, 8) != 0)
-        return INCOMPLETE(arena_format(a, "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of "
-                                          "date from HTTP: '%s' != '%.8s', from '%s'.",
+        return INCOMPLETE(arena_format(a,
+                                       "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of "
+                                       "date from HTTP: '%s' != '%.8s', from '%s'.",
                                        out->date, out->timestamp, out->timestamp));
     return SIGV4_OK;
 }

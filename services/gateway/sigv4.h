@@ -30,11 +30,11 @@ struct sigv4_request {
 
 struct sigv4_claim {
     const char *access_key;
-    char date[9];       /* "20260211", of the scope */
+    char date[9]; /* "20260211", of the scope */
     const char *region, *service;
-    const char *scope;  /* "20260211/us-east-1/s3/aws4_request" */
-    char timestamp[17]; /* "20260211T081530Z" */
-    int64_t time_s;     /* the same, since 1970 */
+    const char *scope;          /* "20260211/us-east-1/s3/aws4_request" */
+    char timestamp[17];         /* "20260211T081530Z" */
+    int64_t time_s;             /* the same, since 1970 */
     const char *signed_headers; /* "host;x-amz-date" */
     const char *signature;      /* 64 hex digits as sent */
     bool presigned;
@@ -58,8 +58,8 @@ enum sigv4_result sigv4_check_time(const struct sigv4_claim *c, int64_t now_s, i
 /* The key that signs for one date, region and service. */
 void sigv4_key(const char *secret, const struct sigv4_claim *c, unsigned char out[SHA256_BYTES]);
 
-/* The signature as hex digits. 'payload_hash' is what stands for the body: hex SHA-256, UNSIGNED-PAYLOAD, ... 'path_once':
- * the path is encoded once (S3), not twice. */
+/* The signature as hex digits. 'payload_hash' is what stands for the body: hex SHA-256, UNSIGNED-PAYLOAD, ...
+ * 'path_once': the path is encoded once (S3), not twice. */
 void sigv4_sign(const struct sigv4_claim *c, const struct sigv4_request *r, const char *payload_hash, bool path_once,
                 const unsigned char key[SHA256_BYTES], struct arena *a, char out[SHA256_HEX]);
 bool sigv4_same(const struct sigv4_claim *c, const char signature[SHA256_HEX]);

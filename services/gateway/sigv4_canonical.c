@@ -66,7 +66,7 @@ static void add_headers(struct text *out, const struct sigv4_request *r, const c
 /* ---- query ---- */
 
 struct pair {
-    char *name, *value; /* encoded */
+    const char *name, *value; /* encoded */
 };
 
 static int by_name_and_value(const void *a, const void *b)

@@ -1,7 +1,7 @@
 /* upstream - calls to control and routers on behalf of AWS calls.
  *
- * One callback per call, with the turn, never from inside upstream_send(). When the client has gone the call upstream is
- * cancelled, and the callback still comes. Connections are opened at start, so that the first call finds them. */
+ * One callback per call, with the turn, never from inside upstream_send(). When the client has gone the call upstream
+ * is cancelled, and the callback still comes. Connections are opened at start, so that the first call finds them. */
 #ifndef GATEWAY_UPSTREAM_H
 #define GATEWAY_UPSTREAM_H
 
