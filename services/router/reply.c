@@ -92,6 +92,8 @@ struct rpc_bytes *reply_invoke(const struct rpc_bytes *answer, const char *varia
     end = put_time(end, FIELD_QUEUE_US, t->queue_us);
     end = put_time(end, FIELD_START_US, t->start_us);
     end = put_time(end, FIELD_LOAD_US, t->load_us);
+    end = put_time(end, FIELD_MODEL_US,
+                   t->model_us); /* the host's again: protobuf-c does not merge scalars of sub-messages */
     end = put_time(end, FIELD_OVERHEAD_US, t->overhead_us);
     end = put_time(end, FIELD_TOTAL_US, t->total_us);
     at = wire_put_bytes(at, FIELD_VARIANT, variant, strnlen(variant, NAME_LENGTH_MAX));
