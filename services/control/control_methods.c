@@ -56,6 +56,8 @@ static const struct rpc_method endpoint_methods[] = {
       list_endpoints, SMALL_BYTES },
     { V1("EndpointService", "UpdateEndpoint"), RPC_UNARY, &pilotlight__v1__update_endpoint_request__descriptor,
       update_endpoint, SMALL_BYTES },
+    { V1("EndpointService", "UpdateEndpointCapacity"), RPC_UNARY,
+      &pilotlight__v1__update_endpoint_capacity_request__descriptor, update_endpoint_capacity, SMALL_BYTES },
     { V1("EndpointService", "DeleteEndpoint"), RPC_UNARY, &pilotlight__v1__delete_endpoint_request__descriptor,
       delete_endpoint, SMALL_BYTES },
     { V1("EndpointService", "WatchEndpoint"), RPC_SERVER_STREAM, &pilotlight__v1__watch_endpoint_request__descriptor,

@@ -31,6 +31,7 @@ CONTROL_HANDLER(create_endpoint);
 CONTROL_HANDLER(get_endpoint);
 CONTROL_HANDLER(list_endpoints);
 CONTROL_HANDLER(update_endpoint);
+CONTROL_HANDLER(update_endpoint_capacity);
 CONTROL_HANDLER(delete_endpoint);
 CONTROL_HANDLER(watch_endpoint);
 /* tag_methods.c */

@@ -51,7 +51,7 @@ enum pl_code endpoint_create(struct store *s, const struct limits *l, const Pilo
 
 /* ---- update ---- */
 
-static enum pl_code may_update(const struct store_row *row, struct pl_err *err)
+enum pl_code endpoint_may_update(const struct store_row *row, struct pl_err *err)
 {
     if (row->status == ENDPOINT_STATUS(IN_SERVICE))
         return PL_OK;
@@ -68,11 +68,12 @@ static enum pl_code may_update(const struct store_row *row, struct pl_err *err)
 static enum pl_code move_to_updating(struct store *s, const Pilotlight__V1__UpdateEndpointRequest *r,
                                      struct store_row *row, int64_t now_ms, struct pl_err *err)
 {
-    if (store_get(s, STORE_ENDPOINT, r->name, row, err) != PL_OK || may_update(row, err) != PL_OK)
+    if (store_get(s, STORE_ENDPOINT, r->name, row, err) != PL_OK || endpoint_may_update(row, err) != PL_OK)
         return err->code;
     pl_cleanup(record_free_p) Pilotlight__Internal__V1__EndpointRecord *record = record_endpoint(row, err);
     if (!record || !(record->pending = record_generation(s, r->endpoint_config_name, 0, err)))
         return err->code;
+    endpoint_retain(record->serving, r->retain_weights, r->retain_provisioned_concurrency, record->pending);
     record_set_text(&record->endpoint_config_name, r->endpoint_config_name);
     record_set_text(&record->failure_reason, "");
     return endpoint_move(s, row, record, ENDPOINT_STATUS(UPDATING), false, now_ms, err);
@@ -97,6 +98,9 @@ enum pl_code endpoint_update(struct store *s, const struct limits *l, const Pilo
     };
     creation.content = digest_add(DIGEST_START, r->name, strlen(r->name) + 1);
     creation.content = digest_add(creation.content, r->endpoint_config_name, strlen(r->endpoint_config_name));
+    const bool retained[] = { r->retain_weights, r->retain_provisioned_concurrency };
+    if (retained[0] || retained[1])
+        creation.content = digest_add(creation.content, retained, sizeof(retained));
     if (store_begin(&tx, s, err) != PL_OK || creation_replay(&creation, STORE_ENDPOINT, &answer, err) != PL_OK)
         return err->code;
     if (!answer)

@@ -7,8 +7,10 @@
 
 #include "base/err.h"
 
+#include "pilotlight/internal/v1/record.pb-c.h"
 #include "pilotlight/v1/endpoint.pb-c.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct limits;
@@ -23,7 +25,20 @@ PL_MUST_CHECK enum pl_code endpoint_create(struct store *s, const struct limits 
 PL_MUST_CHECK enum pl_code endpoint_update(struct store *s, const struct limits *l,
                                            const Pilotlight__V1__UpdateEndpointRequest *r, int64_t wall_ms,
                                            Pilotlight__V1__Endpoint **out_endpoint, struct pl_err *err);
+/* The same, to a changed copy of what serves. */
+PL_MUST_CHECK enum pl_code endpoint_update_capacity(struct store *s, const struct limits *l,
+                                                    const Pilotlight__V1__UpdateEndpointCapacityRequest *r,
+                                                    int64_t wall_ms, Pilotlight__V1__Endpoint **out_endpoint,
+                                                    struct pl_err *err);
 /* Any but DELETING -> DELETING. */
 PL_MUST_CHECK enum pl_code endpoint_delete(struct store *s, const char *name, int64_t wall_ms, struct pl_err *err);
+
+/* ---- between endpoint_change.c and endpoint_capacity.c ---- */
+struct store_row;
+/* PL_PRECONDITION unless IN_SERVICE. */
+PL_MUST_CHECK enum pl_code endpoint_may_update(const struct store_row *row, struct pl_err *err);
+/* Gives variants of 'next' what variants of the same name have in 'serving' (NULL: nothing serves). */
+void endpoint_retain(const Pilotlight__Internal__V1__EndpointGeneration *serving, bool weights, bool provisioned,
+                     Pilotlight__Internal__V1__EndpointGeneration *next);
 
 #endif

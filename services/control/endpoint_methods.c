@@ -85,6 +85,26 @@ CONTROL_HANDLER(update_endpoint)
     lifecycle_start(c->lifecycle, endpoint->name);
 }
 
+CONTROL_HANDLER(update_endpoint_capacity)
+{
+    const Pilotlight__V1__UpdateEndpointCapacityRequest *r = message;
+    struct control *c = service;
+    struct pl_err err;
+    pl_cleanup(record_free_p) Pilotlight__V1__Endpoint *endpoint = NULL;
+    Pilotlight__V1__UpdateEndpointCapacityResponse reply = PILOTLIGHT__V1__UPDATE_ENDPOINT_CAPACITY_RESPONSE__INIT;
+    int64_t before = store_version(c->store);
+    if (endpoint_update_capacity(c->store, &c->limits, r, pl_wall_ms(), &endpoint, &err) != PL_OK) {
+        rpc_fail(call, &err);
+        return;
+    }
+    reply.endpoint = endpoint;
+    rpc_reply(call, &reply.base);
+    if (store_version(c->store) == before)
+        return; /* an old answer again */
+    control_endpoint_changed(c, endpoint->name);
+    lifecycle_start(c->lifecycle, endpoint->name);
+}
+
 CONTROL_HANDLER(delete_endpoint)
 {
     const Pilotlight__V1__DeleteEndpointRequest *r = message;

@@ -109,6 +109,8 @@ void record_config_row(const Pilotlight__V1__EndpointConfig *c, int64_t now_ms, 
     shell.created_at_unix_ms = 0;
     pl_cleanup(record_free_p) Pilotlight__V1__EndpointConfig *copy = record_copy(&shell.base);
     sort_map(copy->annotations, copy->n_annotations);
+    for (size_t i = 0; i < copy->n_variants; i++)
+        sort_map(copy->variants[i]->annotations, copy->variants[i]->n_annotations);
     start_row(out, STORE_CONFIG, c->name, now_ms);
     record_set_body(out, &copy->base);
 }
@@ -208,6 +210,12 @@ static Pilotlight__V1__Endpoint *endpoint_message(const struct store_row *row,
         variants[i] = serving->variants[i]->variant;
     e.n_variants = count;
     e.variants = variants;
+    size_t pending_count = r->pending ? r->pending->n_variants : 0;
+    pl_cleanup(pl_free_p) Pilotlight__V1__ProductionVariant **pending = pl_new0(pending_count + 1, sizeof(*pending));
+    for (size_t i = 0; i < pending_count; i++)
+        pending[i] = r->pending->variants[i]->variant->variant;
+    e.n_pending_variants = pending_count;
+    e.pending_variants = pending;
     return record_copy(&e.base);
 }
 

@@ -172,6 +172,8 @@ enum pl_code validate_config(const struct limits *l, const Pilotlight__V1__Endpo
     TRY(check_name(l, LIMIT_name, "name", c->name, err));
     TRY(variants(l, c, err));
     TRY(annotations(l, c->annotations, c->n_annotations, err));
+    for (size_t i = 0; i < c->n_variants; i++)
+        TRY(annotations(l, c->variants[i]->annotations, c->variants[i]->n_annotations, err));
     return validate_tags(l, c->tags, c->n_tags, err);
 }
 
