@@ -69,6 +69,7 @@ static void find_service(struct aws_call *c)
     bool root = strcmp(path, "/") == 0;
     if (is_post(c->http) && strncmp(path, "/endpoints/", 11) == 0) {
         c->protocol = AWS_REST_JSON;
+        c->service = &runtime_service;
     } else if (target && is_post(c->http)) {
         find_target(c, target);
     } else if (root &&
@@ -76,7 +77,6 @@ static void find_service(struct aws_call *c)
         c->protocol = AWS_QUERY;
     } else {
         c->protocol = AWS_REST_XML;
-
     }
 }
 
