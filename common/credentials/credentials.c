@@ -84,13 +84,31 @@ static bool printable(char c)
     return c >= 0x20 && c < 0x7f;
 }
 
-enum pl_code credentials_add(struct credentials *c, const struct credential *key, struct pl_err *err)
+static enum pl_code check(const struct credential *key, struct pl_err *err)
 {
     if (check_text("access_key_id", key->id, CREDENTIAL_ID_MIN, CREDENTIAL_ID_MAX, id_character,
                    "letters, digits, - and _", err) != PL_OK ||
         check_text("secret_access_key", key->secret, CREDENTIAL_SECRET_MIN, CREDENTIAL_SECRET_MAX, visible,
                    "visible ASCII characters", err) != PL_OK ||
         check_text("note", key->note, 0, CREDENTIAL_NOTE_MAX, printable, "printable ASCII characters", err) != PL_OK)
+        return err->code;
+    return PL_OK;
+}
+
+enum pl_code credentials_put(struct credentials *c, const struct credential *key, struct pl_err *err)
+{
+    const struct credential *old = credentials_find(c, key->id);
+    if (!old)
+        return credentials_add(c, key, err);
+    if (check(key, err) != PL_OK)
+        return err->code;
+    c->keys[old - c->keys] = *key;
+    return PL_OK;
+}
+
+enum pl_code credentials_add(struct credentials *c, const struct credential *key, struct pl_err *err)
+{
+    if (check(key, err) != PL_OK)
         return err->code;
     if (credentials_find(c, key->id))
         return pl_fail(err, PL_EXISTS, "access_key_id", "access key %s exists", key->id);

@@ -8,7 +8,6 @@ struct credentials {
     size_t count;
 };
 
-struct credentials *credentials_new(void);
 bool credential_use_parse(const char *text, enum credential_use *out);
 
 #endif

@@ -11,7 +11,7 @@ _pilotlight()
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} words= i word kind=
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words="up apply get describe delete invoke config completion version help"
+        words="up credentials apply get describe delete invoke config completion version help"
         COMPREPLY=($(compgen -W "$words" -- "$cur"))
         return
     fi
@@ -22,6 +22,19 @@ _pilotlight()
         esac
         if [[ $cur == -* ]]; then
             words=" --state --port --listen --set --foreground-logs --start-timeout --help"
+        fi
+        ;;
+    credentials)
+        case $prev in
+        --state) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+        --file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --use) COMPREPLY=($(compgen -W "all artifacts" -- "$cur")); return ;;
+        -o | --output) COMPREPLY=($(compgen -W "table json yaml name" -- "$cur")); return ;;
+        esac
+        if [[ $cur == -* ]]; then
+            words=" --state --file --note --use --export --output --help"
+        elif [ "$COMP_CWORD" -eq 2 ]; then
+            words="show create list disable enable"
         fi
         ;;
     apply)
@@ -128,7 +141,7 @@ _pilotlight()
         if [[ $cur == -* ]]; then
             words=" --help"
         elif [ "$COMP_CWORD" -eq 2 ]; then
-            words="exit-codes manifest up apply get describe delete invoke config completion version help"
+            words="exit-codes manifest up credentials apply get describe delete invoke config completion version help"
         fi
         ;;
     esac

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-static char *default_state(void)
+char *up_default_state(void)
 {
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
     if (state && *state == '/')
@@ -16,7 +16,7 @@ static char *default_state(void)
 
 enum ctl_exit cmd_up(const struct args *a)
 {
-    pl_cleanup(pl_free_p) char *fallback = default_state();
+    pl_cleanup(pl_free_p) char *fallback = up_default_state();
     size_t count = args_list(a, "set", NULL, 0);
     pl_cleanup(pl_free_p) const char **sets = pl_new0(count + 1, sizeof(*sets));
     args_list(a, "set", sets, count);

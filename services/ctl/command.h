@@ -44,6 +44,7 @@ bool help_topic(FILE *out, const char *topic);
 void completion_bash(FILE *out);
 
 enum ctl_exit cmd_up(const struct args *a);
+enum ctl_exit cmd_credentials(const struct args *a);
 enum ctl_exit cmd_apply(const struct args *a);
 enum ctl_exit cmd_get(const struct args *a);
 enum ctl_exit cmd_describe(const struct args *a);

@@ -36,13 +36,24 @@ static const struct args_option up_options[] = {
       .help = "where everything is kept; default $XDG_STATE_HOME/pilotlight or "
               "~/.local/state/pilotlight" },
     { 'p', "port", ARGS_COUNT, "N", .fallback = "8080", .min = 1, .max = 65522,
-      .help = "base port, default 8080: router N+1, control N+2, worker N+3; metrics on N+11, N+12, N+13" },
+      .help =
+          "base port, default 8080: gateway (AWS clients) N, router N+1, control N+2, worker N+3; metrics ten higher" },
     { 0, "listen", ARGS_TEXT, "ADDRESS", .fallback = "127.0.0.1", .help = "address to listen on, default 127.0.0.1" },
     { 0, "set", ARGS_LIST, "SERVICE.KEY=VALUE",
       .help = "a service's setting, may be repeated: router.keep_alive=30s, worker.memory=8GiB" },
     { 0, "foreground-logs", ARGS_FLAG, .help = "services log to stderr instead of DIR/log" },
     { 0, "start-timeout", ARGS_DURATION, "TIME", .fallback = "30s", .min = SECOND, .max = 600 * SECOND,
       .help = "give up when not all serve after this long, default 30s" },
+    { 0 },
+};
+
+static const struct args_option credentials_options[] = {
+    { 0, "state", ARGS_TEXT, "DIR", .help = "state folder of `pilotlight up`; default as there" },
+    { 0, "file", ARGS_TEXT, "FILE", .help = "the file itself, where a gateway has another (credentials_file)" },
+    { 0, "note", ARGS_TEXT, "TEXT", .help = "create: what the key is for, up to 128 characters" },
+    { 0, "use", ARGS_CHOICE, "WHAT", .fallback = "all", .choices = (const char *const[]){ "all", "artifacts", NULL },
+      .help = "create: all (default), or artifacts: only read objects, for worker hosts" },
+    { 0, "export", ARGS_FLAG, .help = "show or create: lines for a shell, for eval" },
     { 0 },
 };
 
@@ -101,12 +112,14 @@ static const char *const get_words[] = { "models", "endpoint-configs", "endpoint
                                          NULL };
 static const char *const kind_words[] = { "model", "endpoint-config", "endpoint", NULL };
 static const char *const shells[] = { "bash", NULL };
+static const char *const credentials_verbs[] = { "show", "create", "list", "disable", "enable", NULL };
 
 const struct command commands[] = {
     { "up",
       "run all of Pilotlight on this machine",
       "[--state DIR] [--port N]",
-      "Starts control, router and worker, which are found beside this program, waits until they serve, prints 'ready' "
+      "Starts control, worker, router and gateway, which are found beside this program, waits until they serve, prints "
+      "'ready' "
       "with their\n"
       "addresses and keeps them running: a service that ends is started again. Ctrl-C (SIGINT) or SIGTERM ends all of "
       "them in order\n"
@@ -123,6 +136,30 @@ const struct command commands[] = {
       NULL,
       false,
       cmd_up },
+    { "credentials",
+      "access keys for AWS clients",
+      "[show | create | list | disable ID | enable ID]",
+      "Without a word, or with show: the keys that may be used, with their secrets. create makes one and shows it; "
+      "list "
+      "shows all keys\n"
+      "without their secrets; disable takes one out of use, enable puts it back. A running gateway sees the change at "
+      "once.\n"
+      "The keys are kept in DIR/credentials.json, readable by its owner alone. The first start of `pilotlight up` "
+      "makes "
+      "one, or takes\n"
+      "PILOTLIGHT_ACCESS_KEY_ID and PILOTLIGHT_SECRET_ACCESS_KEY from the environment.\n"
+      "\n"
+      "Examples:\n"
+      "  eval \"$(pilotlight credentials --export)\"; aws --endpoint-url http://127.0.0.1:8080 sagemaker "
+      "list-endpoints\n"
+      "  pilotlight credentials create --note 'nightly batch'\n"
+      "  pilotlight credentials disable PLEXAMPLEEXAMPLEEXAM\n",
+      { credentials_options, command_output_options },
+      0,
+      2,
+      credentials_verbs,
+      false,
+      cmd_credentials },
     { "apply",
       "create or update what manifests describe",
       "-f FILE [-f FILE ...]",

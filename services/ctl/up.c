@@ -2,8 +2,9 @@
  *
  * A normal run: the layout is computed (up_layout.c); the state folder is made and locked, the ports are tried, the
  * configs written (up_state.c); all services are started at once (up_child.c) and asked for readiness; when all serve,
- * "ready" is printed with the addresses. From then on nothing happens until SIGINT or SIGTERM: the router is stopped
- * first, so that nothing new comes in while its calls end, then the worker, then control, and the program ends with 0.
+ * "ready" is printed with the addresses. From then on nothing happens until SIGINT or SIGTERM: the gateway and the
+ * router are stopped first, so that nothing new comes in while calls end, then the worker, then control, and the
+ * program ends with 0.
  *
  * Otherwise: a service that ends before all have served ends the start with the end of its log; one that ends later is
  * started again. A second signal kills what is left and ends with 1.
@@ -16,6 +17,7 @@
 #include "loop/loop.h"
 #include "output.h"
 #include "up_child.h"
+#include "up_credentials.h"
 #include "up_state.h"
 
 #include <signal.h>
@@ -28,7 +30,7 @@
 
 #define TRIM_EVERY_MS 30000 /* how often the size of logs is looked at */
 
-static const enum up_service_id stop_order[] = { UP_ROUTER, UP_WORKER, UP_CONTROL };
+static const enum up_service_id stop_order[] = { UP_GATEWAY, UP_ROUTER, UP_WORKER, UP_CONTROL };
 
 struct up {
     const struct up_options *options;
@@ -89,11 +91,14 @@ static void announce(struct up *u)
     char took[24];
     u->ready = true;
     loop_timer_clear(u->loop, &u->start_limit);
-    printf("ready after %s: router %s, control %s, worker %s\n",
-           output_micros((pl_now_ms() - u->started_ms) * 1000, took), s[UP_ROUTER].address, s[UP_CONTROL].address,
-           s[UP_WORKER].address);
-    printf("metrics: router http://%s/metrics, control http://%s/metrics, worker http://%s/metrics\n",
-           s[UP_ROUTER].admin_address, s[UP_CONTROL].admin_address, s[UP_WORKER].admin_address);
+    printf("ready after %s: gateway http://%s, router %s, control %s, worker %s\n",
+           output_micros((pl_now_ms() - u->started_ms) * 1000, took), s[UP_GATEWAY].address, s[UP_ROUTER].address,
+           s[UP_CONTROL].address, s[UP_WORKER].address);
+    printf("metrics: gateway http://%s/metrics, router http://%s/metrics, control http://%s/metrics, worker "
+           "http://%s/metrics\n",
+           s[UP_GATEWAY].admin_address, s[UP_ROUTER].admin_address, s[UP_CONTROL].admin_address,
+           s[UP_WORKER].admin_address);
+    printf("access keys for AWS clients: pilotlight credentials --state %s\n", u->layout.state);
     if (u->options->port != 8080)
         printf("in another terminal: export PILOTLIGHT_SERVER=%s:%d\n", u->layout.probe_host, u->options->port);
     fflush(stdout);
@@ -234,7 +239,7 @@ static enum pl_code check_config(const struct up_service *s, struct pl_err *err)
 static enum pl_code prepare(struct up *u, int *out_lock, struct pl_err *err)
 {
     if (up_layout_make(&u->layout, u->options, err) != PL_OK || up_state_lock(&u->layout, out_lock, err) != PL_OK ||
-        up_state_write(&u->layout, err) != PL_OK)
+        up_credentials(&u->layout, err) != PL_OK || up_state_write(&u->layout, err) != PL_OK)
         return err->code;
     for (int id = 0; id < UP_SERVICE_COUNT; id++) {
         if (u->layout.services[id].has_sets && check_config(&u->layout.services[id], err) != PL_OK)

@@ -19,10 +19,13 @@ const char *const up_service_names[UP_SERVICE_COUNT] = {
     [UP_CONTROL] = "control",
     [UP_WORKER] = "worker",
     [UP_ROUTER] = "router",
+    [UP_GATEWAY] = "gateway",
 };
 
 /* Distance from the base port; the admin port is ten further. */
-static const int port_offsets[UP_SERVICE_COUNT] = { [UP_ROUTER] = 1, [UP_CONTROL] = 2, [UP_WORKER] = 3 };
+static const int port_offsets[UP_SERVICE_COUNT] = {
+    [UP_GATEWAY] = 0, [UP_ROUTER] = 1, [UP_CONTROL] = 2, [UP_WORKER] = 3
+};
 
 char *up_host_port(const char *host, int port)
 {
@@ -99,6 +102,8 @@ static json_t *own_config(const struct up_layout *l, enum up_service_id id)
     pl_cleanup(pl_free_p) char *database = pl_format("%s/control/pilotlight.db", l->state);
     pl_cleanup(pl_free_p) char *snapshot = pl_format("%s/router/snapshot", l->state);
     pl_cleanup(pl_free_p) char *cache = pl_format("%s/worker/cache", l->state);
+    pl_cleanup(pl_free_p) char *router = pl_format("unix:%s", l->services[UP_ROUTER].socket);
+    pl_cleanup(pl_free_p) char *buckets = pl_format("%s/gateway/buckets", l->state);
     switch (id) {
     case UP_CONTROL:
         json_object_set_new(c, "database", json_string(database));
@@ -113,6 +118,13 @@ static json_t *own_config(const struct up_layout *l, enum up_service_id id)
         json_object_set_new(c, "host_id", json_string("host-1"));
         json_object_set_new(c, "advertise", json_string(own));
         json_object_set_new(c, "cache_dir", json_string(cache));
+        break;
+    case UP_GATEWAY:
+        json_object_set_new(c, "listen", json_pack("[s]", s->address));
+        json_object_set_new(c, "control", json_string(control));
+        json_object_set_new(c, "router", json_string(router));
+        json_object_set_new(c, "credentials_file", json_string(l->credentials_path));
+        json_object_set_new(c, "s3", json_pack("{s:s}", "directory", buckets));
         break;
     case UP_SERVICE_COUNT:
         break;
@@ -152,6 +164,7 @@ enum pl_code up_layout_make(struct up_layout *out, const struct up_options *o, s
     struct up_layout l = { .state = paths_resolve(".", o->state) };
     pl_cleanup(pl_free_p) char *folder = o->program_dir ? pl_strdup(o->program_dir) : own_folder();
     l.lock_path = pl_format("%s/lock", l.state);
+    l.credentials_path = pl_format("%s/credentials.json", l.state);
     bool any = !strcmp(o->listen, "0.0.0.0") || !strcmp(o->listen, "::") || !strcmp(o->listen, "[::]");
     l.probe_host = pl_strdup(any ? (strchr(o->listen, ':') ? "::1" : "127.0.0.1") : o->listen);
     choose_run_dir(&l);
@@ -182,6 +195,7 @@ void up_layout_done(struct up_layout *l)
     }
     free(l->state);
     free(l->lock_path);
+    free(l->credentials_path);
     free(l->run_dir);
     free(l->probe_host);
     *l = (struct up_layout){ 0 };

@@ -5,8 +5,10 @@
  *     DIR/log/SERVICE.log[.1-.5]  unless the logs go to stderr
  *     DIR/run/SERVICE.sock        or a short folder elsewhere when the path is too long for a socket
  *     DIR/control/, DIR/router/, DIR/worker/   what the services keep
+ *     DIR/gateway/                the built-in artifact buckets
+ *     DIR/credentials.json        access keys (0600), made at the first start
  *
- * Ports: base + 1..3 for router, control, worker (gRPC); base + 11..13 for their admin HTTP.
+ * Ports: base for the gateway (HTTP), base + 1..3 for router, control, worker (gRPC); ten more for their admin HTTP.
  * Computes and checks; touches no file, except to look at the short folder. */
 #ifndef CTL_UP_LAYOUT_H
 #define CTL_UP_LAYOUT_H
@@ -15,7 +17,7 @@
 
 #include <jansson.h>
 
-enum up_service_id { UP_CONTROL, UP_WORKER, UP_ROUTER, UP_SERVICE_COUNT }; /* in the order of starting */
+enum up_service_id { UP_CONTROL, UP_WORKER, UP_ROUTER, UP_GATEWAY, UP_SERVICE_COUNT }; /* in the order of starting */
 
 extern const char *const up_service_names[UP_SERVICE_COUNT];
 
@@ -33,17 +35,17 @@ struct up_options {
 struct up_service {
     const char *name;
     char *program;
-    char *address;       /* HOST:PORT of gRPC  */
+    char *address;       /* HOST:PORT of gRPC, of the gateway HTTP */
     char *admin_address; /* HOST:PORT of HTTP  */
     int port, admin_port;
-    char *socket;
+    char *socket; /* the gateway has none */
     char *config_path, *log_path;
     json_t *config;
     bool has_sets; /* a --set of the user is in it */
 };
 
 struct up_layout {
-    char *state, *lock_path, *run_dir;
+    char *state, *lock_path, *run_dir, *credentials_path;
     char *probe_host; /* where this machine reaches what listens on options->listen */
     bool short_run_dir;
     struct up_service services[UP_SERVICE_COUNT];

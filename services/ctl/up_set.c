@@ -90,7 +90,7 @@ enum pl_code up_set(const char *text, const char *const *services, json_t *const
     if (i == count) {
         const char *near = pl_nearest(service, services, count);
         return pl_fail(err, PL_INVALID, "set", "--set '%.200s': no service '%s'; %s%s", text, service,
-                       near ? "did you mean " : "there are ", near ? near : "control, router and worker");
+                       near ? "did you mean " : "there are ", near ? near : "control, worker, router and gateway");
     }
     json_t *value = strstr(path, "..") || path[strlen(path) - 1] == '.' || *path == '.' ? NULL : read_value(equals + 1);
     if (!value)

@@ -51,7 +51,7 @@ static enum pl_code check_private(const char *path, struct pl_err *err)
 
 static enum pl_code make_dirs(const struct up_layout *l, struct pl_err *err)
 {
-    static const char *const folders[] = { "config", "log", "control", "router", "worker" };
+    static const char *const folders[] = { "config", "log", "control", "router", "worker", "gateway" };
     if (make_dir(l->state, err) != PL_OK || make_dir(l->run_dir, err) != PL_OK)
         return err->code;
     if (l->short_run_dir && check_private(l->run_dir, err) != PL_OK)
@@ -195,7 +195,7 @@ static enum pl_code check_port(const struct up_options *o, const char *service, 
     return pl_fail(err, PL_UNAVAILABLE, "port",
                    "port %d on %s, for %s of %s, is in use by another program; stop that one (`ss -ltnp 'sport = :%d'` "
                    "shows it) or "
-                   "choose another base with --port: N+1 to N+3 and N+11 to N+13 must be free",
+                   "choose another base with --port: N to N+3 and N+10 to N+13 must be free",
                    port, o->listen, what, service, port);
 }
 
@@ -203,7 +203,7 @@ static enum pl_code check_ports(const struct up_layout *l, const struct up_optio
 {
     for (int id = 0; id < UP_SERVICE_COUNT; id++) {
         const struct up_service *s = &l->services[id];
-        if (check_port(o, s->name, "gRPC", s->port, err) != PL_OK ||
+        if (check_port(o, s->name, id == UP_GATEWAY ? "HTTP" : "gRPC", s->port, err) != PL_OK ||
             check_port(o, s->name, "admin HTTP", s->admin_port, err) != PL_OK)
             return err->code;
     }

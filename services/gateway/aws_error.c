@@ -2,6 +2,7 @@
 
 #include "aws_json.h"
 #include "aws_xml.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +19,18 @@ static const struct error_row rows[AWS_ERROR_COUNT] = {
     AWS_ERRORS(E)
 #undef E
 };
+
+/* What was quoted from a request may be anything; JSON and XML are UTF-8. */
+static const char *as_utf8(struct aws_call *c, const char *message)
+{
+    if (pl_utf8_valid(message, strlen(message)))
+        return message;
+    char *copy = arena_strdup(c->arena, message);
+    for (char *p = copy; *p; p++)
+        if (*p & 0x80)
+            *p = '?';
+    return copy;
+}
 
 static void fail_json(struct aws_call *c, int status, const char *shape, const char *query_code, const char *message)
 {
@@ -57,7 +70,7 @@ static void fail_s3(struct aws_call *c, int status, const char *code, const char
     text_adds(&xml, XML_DECLARATION "<Error>");
     xml_element(&xml, "Code", code);
     xml_element(&xml, "Message", message);
-    xml_element(&xml, "Resource", http_path(c->http));
+    xml_element(&xml, "Resource", as_utf8(c, http_path(c->http)));
     xml_element(&xml, "RequestId", c->request_id);
     text_adds(&xml, "</Error>");
     if (strcmp(http_method(c->http), "HEAD") == 0)
@@ -68,6 +81,7 @@ static void fail_s3(struct aws_call *c, int status, const char *code, const char
 
 static void fail(struct aws_call *c, int status, const char *shape, const char *query_code, const char *message)
 {
+    message = as_utf8(c, message);
     switch (c->protocol) {
     case AWS_JSON_1_1:
     case AWS_JSON_1_0:

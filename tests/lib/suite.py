@@ -21,7 +21,7 @@ from protos import ROOT, Service
 BIN = pathlib.Path(os.environ.get("PILOTLIGHT_BIN", ROOT / "build" / "bin")).resolve()
 # Sanitizers make everything slower; only a hang reaches these.
 PATIENCE = float(os.environ.get("PILOTLIGHT_PATIENCE", "30"))
-PORTS = {"router": 1, "control": 2, "worker": 3}
+PORTS = {"gateway": 0, "router": 1, "control": 2, "worker": 3}
 
 CHANNEL = [("grpc.max_receive_message_length", 16 << 20), ("grpc.max_send_message_length", 64 << 20),
            ("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1),

@@ -172,21 +172,23 @@ static void wrong_sets_are_refused(void **state)
                                             { "router.=1", "is not SERVICE.KEY=VALUE" },
                                             { "rooter.x=1", "no service 'rooter'; did you mean router" },
                                             { "nothing.x=1",
-                                              "no service 'nothing'; there are control, router and worker" },
+                                              "no service 'nothing'; there are control, worker, router and gateway" },
                                             { "router.x.=1", "not a key and" },
                                             { "router.x=[a", "not a key and" },
                                             { "router.x=[[a]]", "not a key and" },
                                             { "router.x={a: [b]}", "not a key and" } };
-    json_t *configs[3] = { json_object(), json_object(), json_object() };
+    json_t *configs[UP_SERVICE_COUNT];
     (void)state;
+    for (int i = 0; i < UP_SERVICE_COUNT; i++)
+        configs[i] = json_object();
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         size_t which;
         struct pl_err err;
-        assert_int_equal(up_set(cases[i][0], up_service_names, configs, 3, &which, &err), PL_INVALID);
+        assert_int_equal(up_set(cases[i][0], up_service_names, configs, UP_SERVICE_COUNT, &which, &err), PL_INVALID);
         if (!strstr(err.message, cases[i][1]))
             fail_msg("'%s' is not in '%s'", cases[i][1], err.message);
     }
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < UP_SERVICE_COUNT; i++) {
         assert_int_equal(json_object_size(configs[i]), 0);
         json_decref(configs[i]);
     }

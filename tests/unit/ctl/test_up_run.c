@@ -148,22 +148,22 @@ static int remove_base(void **state)
     return nftw(base, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* A base whose six ports are free now. */
+/* A base whose eight ports are free now. */
 static int free_base_port(void)
 {
     for (int attempt = 0; attempt < 100; attempt++) {
         struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
         socklen_t len = sizeof(a);
-        int fds[6], ok = 1, port = 0;
-        static const int offsets[] = { 1, 2, 3, 11, 12, 13 };
-        for (int i = 0; i < 6; i++) {
+        int fds[8], ok = 1, port = 0;
+        static const int offsets[] = { 0, 1, 2, 3, 10, 11, 12, 13 };
+        for (int i = 0; i < 8; i++) {
             fds[i] = socket(AF_INET, SOCK_STREAM, 0);
             a.sin_port = port ? htons((uint16_t)(port + offsets[i])) : 0;
             ok &= bind(fds[i], (void *)&a, sizeof(a)) == 0;
             if (i == 0 && ok && getsockname(fds[i], (void *)&a, &len) == 0)
                 port = ntohs(a.sin_port) - offsets[0];
         }
-        for (int i = 0; i < 6; i++)
+        for (int i = 0; i < 8; i++)
             close(fds[i]);
         if (ok && port < 65000)
             return port;
@@ -271,20 +271,21 @@ static bool is_gone(pid_t pid)
 static void services_start_serve_and_stop_in_order(void **state)
 {
     struct session s;
-    char ready[128];
+    char ready[160];
     (void)state;
     set_up(&s, "order", "");
     run(&s, HANG_MS);
-    snprintf(ready, sizeof(ready), ": router 127.0.0.1:%d, control 127.0.0.1:%d, worker 127.0.0.1:%d\n", s.port + 1,
-             s.port + 2, s.port + 3);
+    snprintf(ready, sizeof(ready),
+             ": gateway http://127.0.0.1:%d, router 127.0.0.1:%d, control 127.0.0.1:%d, worker 127.0.0.1:%d\n", s.port,
+             s.port + 1, s.port + 2, s.port + 3);
     wait_for(&s, s.out, ready);
     assert_non_null(strstr(text, "\nready after "));
     kill(s.pid, SIGTERM);
     assert_int_equal(end(&s), EXIT_OK);
     const char *events = read_file(s.events);
-    const char *router = strstr(events, "router stop"), *worker = strstr(events, "worker stop"),
-               *control = strstr(events, "control stop");
-    assert_true(router && worker && control && router < worker && worker < control);
+    const char *gateway = strstr(events, "gateway stop"), *router = strstr(events, "router stop"),
+               *worker = strstr(events, "worker stop"), *control = strstr(events, "control stop");
+    assert_true(gateway && router && worker && control && gateway < router && router < worker && worker < control);
     run(&s, HANG_MS); /* the same state folder again */
     wait_for(&s, s.out, ready);
     kill(s.pid, SIGINT);

@@ -43,6 +43,7 @@ struct credentials;
 
 /* A file that is not there is an empty list. PL_INVALID: not such a file; PL_DENIED: not readable. */
 PL_MUST_CHECK enum pl_code credentials_load(struct credentials **out, const char *path, struct pl_err *err);
+struct credentials *credentials_new(void);    /* empty */
 void credentials_free(struct credentials *c); /* NULL is fine */
 void credentials_free_p(struct credentials **c);
 size_t credentials_count(const struct credentials *c);
@@ -52,6 +53,8 @@ const struct credential *credentials_find(const struct credentials *c, const cha
 
 /* PL_INVALID: id, secret or note is not one. PL_EXISTS. PL_EXHAUSTED: CREDENTIALS_MAX. */
 PL_MUST_CHECK enum pl_code credentials_add(struct credentials *c, const struct credential *key, struct pl_err *err);
+/* The same, but takes the place of one with that id. */
+PL_MUST_CHECK enum pl_code credentials_put(struct credentials *c, const struct credential *key, struct pl_err *err);
 PL_MUST_CHECK enum pl_code credentials_set_disabled(struct credentials *c, const char *id, bool disabled,
                                                     struct pl_err *err);
 /* A new random key: 20 characters of id, 40 of secret (240 bits). */
