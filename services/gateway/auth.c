@@ -105,6 +105,8 @@ bool auth_verify(struct aws_call *c, const char *payload_hash)
 bool auth_verify_body(struct aws_call *c)
 {
     const char *said = http_header(c->http, "X-Amz-Content-Sha256");
+    if (c->claim.presigned)
+        return auth_verify(c, SIGV4_UNSIGNED_PAYLOAD);
     if (said && strcmp(said, SIGV4_UNSIGNED_PAYLOAD) == 0)
         return auth_verify(c, said);
     char hash[SHA256_HEX];

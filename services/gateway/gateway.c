@@ -2,6 +2,7 @@
 #include "gateway.h"
 
 #include "base/mem.h"
+#include "bucket.h"
 #include "http.h"
 #include "keys.h"
 #include "log/log.h"
@@ -57,7 +58,9 @@ enum pl_code gateway_start(struct service *s, const void *config, void **out_sta
     g->seconds = metrics_histogram(g->metrics, "gateway_call_seconds", NULL, "From request line to answer");
     raise_descriptor_limit(g->config->connections);
     g->upstream = upstream_open(service_rpc(s), g->config);
-    if (keys_open(&g->keys, g->config->credentials_file, err) != PL_OK || start_http(g, err) != PL_OK) {
+    if (keys_open(&g->keys, g->config->credentials_file, err) != PL_OK ||
+        (*g->config->bucket_dir && bucket_store_open(&g->buckets, g->loop, g->config, err) != PL_OK) ||
+        start_http(g, err) != PL_OK) {
         gateway_stop(g);
         return err->code;
     }
@@ -89,6 +92,7 @@ void gateway_stop(void *state)
     struct gateway *g = state;
     http_stop(g->http);
     upstream_close(g->upstream);
+    bucket_store_close(g->buckets);
     keys_close(g->keys);
     free(g);
 }

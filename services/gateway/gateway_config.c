@@ -53,6 +53,7 @@ const struct config_row gateway_config_rows[] = {
     CONFIG_INT(S, instance_warm, "instances.warm_per_instance", "1", 1, 200,
                "instances kept warm for each of InitialInstanceCount"),
     CONFIG_STRING(S, bucket_dir, "s3.directory", "buckets", "folder of the built-in artifact buckets; empty for none"),
+    CONFIG_STRING(S, s3_host, "s3.host", "localhost", "BUCKET.HOST is the bucket, as in a path; empty for paths only"),
     CONFIG_BYTES(S, bucket_bytes, "s3.total_bytes", "20GiB", MIB, TIB, "all objects together, uploads included"),
     CONFIG_BYTES(S, object_bytes, "s3.object_bytes", "5GiB", MIB, TIB, "one object"),
     CONFIG_BYTES(S, bucket_free_bytes, "s3.keep_free_bytes", "256MiB", 0, TIB,

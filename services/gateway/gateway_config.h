@@ -22,7 +22,7 @@ struct gateway_config {
     struct config_strings images;
     int64_t instance_memory_mb, instance_concurrency, instance_warm;
     /* the artifact bucket */
-    char *bucket_dir;
+    char *bucket_dir, *s3_host;
     int64_t bucket_bytes, object_bytes, bucket_free_bytes, uploads, upload_age_ms;
 };
 

@@ -77,6 +77,7 @@ static void find_service(struct aws_call *c)
         c->protocol = AWS_QUERY;
     } else {
         c->protocol = AWS_REST_XML;
+        c->service = &s3_service;
     }
 }
 

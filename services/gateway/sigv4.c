@@ -192,6 +192,9 @@ enum sigv4_result sigv4_read(const struct sigv4_request *r, struct arena *a, str
         result = read_authorization(r, authorization, a, out, out_why);
     else if (uri_query_value(r->query, "X-Amz-Signature", a) || uri_query_value(r->query, "X-Amz-Algorithm", a))
         result = read_presigned(r, a, out, out_why);
+    else if (uri_query_value(r->query, "AWSAccessKeyId", a))
+        return INCOMPLETE(
+            "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.");
     else
         return SIGV4_MISSING;
     if (result != SIGV4_OK)
