@@ -4,6 +4,7 @@
 
 #include "act.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "log/log.h"
 #include "pilotlight/internal/v1/worker.pb-c.h"
@@ -22,6 +23,7 @@ struct start {
     struct list link;
     struct host *host;
     struct core_instance *instance; /* NULL: a stranger's stop */
+    uint64_t key;                   /* START: our name for it at the host */
     struct rpc_request *sent;
 };
 
@@ -46,7 +48,71 @@ static void end(struct start *s)
     act_flush(a);
 }
 
+/* ---- STOP ---- */
+
+static void stopped(void *arg, const struct pl_err *status, const void *message, struct rpc_bytes *bytes)
+{
+    struct start *s = arg;
+
+    (void)message;
+    (void)bytes;
+    if (status->code != PL_OK && !s->host->all->closed)
+        log_warn("stop_failed", LOG_STR("address", s->host->address), LOG_CODE(status), LOG_ERR(status));
+    if (s->instance)
+        core_stopped(act_core(s->host->all->o.act), s->instance, pl_now_us());
+    end(s);
+}
+
+/* By the id that the host gave it, or, with 'worker_id' 0, by our key of its start. */
+static void send_stop(struct host *host, struct core_instance *in, uint64_t worker_id, uint64_t start_key,
+                      const char *why)
+{
+    struct start *s = begin(host, in);
+    Pilotlight__Internal__V1__StopInstanceRequest m = PILOTLIGHT__INTERNAL__V1__STOP_INSTANCE_REQUEST__INIT;
+
+    m.router_epoch = host->all->o.router_epoch;
+    m.instance_id = worker_id;
+    m.start_key = start_key;
+    m.reason = (char *)(uintptr_t)why;
+    s->sent = rpc_send(host->channel, &(struct rpc_send){
+                                          .path = "/pilotlight.internal.v1.WorkerService/StopInstance",
+                                          .message = &m.base,
+                                          .reply = &pilotlight__internal__v1__stop_instance_response__descriptor,
+                                          .timeout_ms = STOP_TIMEOUT_MS,
+                                          .done = stopped,
+                                          .arg = s,
+                                      });
+}
+
+static void stop(void *arg, const struct core_action *a)
+{
+    struct core_instance *in = a->instance;
+
+    (void)arg;
+    log_info("instance_stops", LOG_STR("endpoint", in->variant->endpoint->name), LOG_STR("variant", in->variant->name),
+             LOG_STR("host", in->host->id), LOG_UINT("instance", in->worker_id), LOG_STR("why", a->text),
+             LOG_INT("served", in->served));
+    usage_gauges(((struct served_variant *)in->variant->user)->series, in->variant);
+    send_stop(in->host->user, in, in->worker_id, 0, a->text);
+}
+
+static void stop_stranger(void *arg, const struct core_action *a)
+{
+    (void)arg;
+    log_info("stranger_stops", LOG_STR("host", a->host->id), LOG_UINT("instance", a->worker_id),
+             LOG_STR("why", a->text));
+    send_stop(a->host->user, NULL, a->worker_id, 0, a->text);
+}
+
 /* ---- START ---- */
+
+/* The host may have answered while our cancellation was on its way: then there is an instance whose id we never hear.
+ */
+static void stop_by_key(const struct start *s, const struct pl_err *err)
+{
+    if ((err->code == PL_CANCELLED || err->code == PL_DEADLINE) && !s->host->all->closed)
+        send_stop(s->host, NULL, 0, s->key, "its start was given up");
+}
 
 static void started(void *arg, const struct pl_err *status, const void *message, struct rpc_bytes *bytes)
 {
@@ -74,6 +140,7 @@ static void started(void *arg, const struct pl_err *status, const void *message,
                      LOG_STR("host", in->host->id), LOG_CODE(&err), LOG_ERR(&err));
             usage_instance_failed(series);
         }
+        stop_by_key(s, &err);
         core_start_failed(c, in, &err, pl_now_us());
     }
     usage_gauges(series, v);
@@ -88,8 +155,10 @@ static void start(void *arg, const struct core_action *a)
     struct start *s = begin(in->host->user, in);
     Pilotlight__Internal__V1__StartInstanceRequest m = PILOTLIGHT__INTERNAL__V1__START_INSTANCE_REQUEST__INIT;
 
+    s->key = pl_random_u64();
     m.router_epoch = h->o.router_epoch;
     m.spec = v->message->spec;
+    m.start_key = s->key;
     in->user = s;
     usage_gauges(v->series, in->variant);
     s->sent =
@@ -110,59 +179,6 @@ static void cancel_start(void *arg, const struct core_action *a)
     (void)arg;
     if (s)
         rpc_cancel(s->sent);
-}
-
-/* ---- STOP ---- */
-
-static void stopped(void *arg, const struct pl_err *status, const void *message, struct rpc_bytes *bytes)
-{
-    struct start *s = arg;
-
-    (void)message;
-    (void)bytes;
-    if (status->code != PL_OK && !s->host->all->closed)
-        log_warn("stop_failed", LOG_STR("address", s->host->address), LOG_CODE(status), LOG_ERR(status));
-    if (s->instance)
-        core_stopped(act_core(s->host->all->o.act), s->instance, pl_now_us());
-    end(s);
-}
-
-static void send_stop(struct host *host, struct core_instance *in, uint64_t worker_id, const char *why)
-{
-    struct start *s = begin(host, in);
-    Pilotlight__Internal__V1__StopInstanceRequest m = PILOTLIGHT__INTERNAL__V1__STOP_INSTANCE_REQUEST__INIT;
-
-    m.router_epoch = host->all->o.router_epoch;
-    m.instance_id = worker_id;
-    m.reason = (char *)(uintptr_t)why;
-    s->sent = rpc_send(host->channel, &(struct rpc_send){
-                                          .path = "/pilotlight.internal.v1.WorkerService/StopInstance",
-                                          .message = &m.base,
-                                          .reply = &pilotlight__internal__v1__stop_instance_response__descriptor,
-                                          .timeout_ms = STOP_TIMEOUT_MS,
-                                          .done = stopped,
-                                          .arg = s,
-                                      });
-}
-
-static void stop(void *arg, const struct core_action *a)
-{
-    struct core_instance *in = a->instance;
-
-    (void)arg;
-    log_info("instance_stops", LOG_STR("endpoint", in->variant->endpoint->name), LOG_STR("variant", in->variant->name),
-             LOG_STR("host", in->host->id), LOG_UINT("instance", in->worker_id), LOG_STR("why", a->text),
-             LOG_INT("served", in->served));
-    usage_gauges(((struct served_variant *)in->variant->user)->series, in->variant);
-    send_stop(in->host->user, in, in->worker_id, a->text);
-}
-
-static void stop_stranger(void *arg, const struct core_action *a)
-{
-    (void)arg;
-    log_info("stranger_stops", LOG_STR("host", a->host->id), LOG_UINT("instance", a->worker_id),
-             LOG_STR("why", a->text));
-    send_stop(a->host->user, NULL, a->worker_id, a->text);
 }
 
 /* ---- all of them ---- */

@@ -56,6 +56,7 @@ struct instance_stop {
 struct instance {
     struct instances *all;
     uint64_t id;
+    uint64_t start_key; /* the router's name for the start that made it; 0 = none */
     char id_text[24];
     UT_hash_handle hh;
     struct list link; /* in all->by_state[state] */

@@ -36,6 +36,7 @@ struct bringup_call {
     struct rpc_call *call;
     struct worker_parts *w;
     struct bringup *bringup;
+    uint64_t start_key; /* StartInstance: the caller's name for it */
 };
 
 static void bringup_call_cancelled(void *arg)
@@ -49,13 +50,14 @@ static void bringup_call_cancelled(void *arg)
 }
 
 static void begin(struct rpc_call *call, struct worker_parts *w, const Pilotlight__Internal__V1__VariantSpec *spec,
-                  bool trial, bringup_done_fn *done)
+                  bool trial, uint64_t start_key, bringup_done_fn *done)
 {
     struct bringup_call *c = PL_NEW(struct bringup_call);
     struct pl_err err;
 
     c->call = call;
     c->w = w;
+    c->start_key = start_key;
     if (bringup_start(&w->bringup, spec, trial, done, c, &c->bringup, &err) != PL_OK) {
         metrics_add(w->stats->start_failures, 1);
         rpc_fail(call, &err);
@@ -79,6 +81,7 @@ static struct rpc_call *end(void *arg, struct worker_parts **out_w)
 static void started(void *arg, const struct bringup_result *r, const struct pl_err *err)
 {
     Pilotlight__Internal__V1__StartInstanceResponse m = PILOTLIGHT__INTERNAL__V1__START_INSTANCE_RESPONSE__INIT;
+    uint64_t start_key = ((struct bringup_call *)arg)->start_key;
     struct worker_parts *w;
     struct rpc_call *call = end(arg, &w);
 
@@ -87,6 +90,7 @@ static void started(void *arg, const struct bringup_result *r, const struct pl_e
         rpc_fail(call, err);
         return;
     }
+    r->instance->start_key = start_key;
     metrics_add(w->stats->starts, 1);
     metrics_observe_us(w->stats->start_seconds, r->instance->start_us);
     m.instance_id = r->instance->id;
@@ -125,7 +129,7 @@ static void start_instance(struct rpc_call *call, const void *message, void *ser
         rpc_fail(call, &err);
         return;
     }
-    begin(call, w, req->spec, false, started);
+    begin(call, w, req->spec, false, req->start_key, started);
 }
 
 static void fill_facts(Pilotlight__V1__ModelFacts *out, const struct instance *in, const struct artifact_times *t,
@@ -172,7 +176,7 @@ static void prepare_model(struct rpc_call *call, const void *message, void *serv
         rpc_fail(call, &err);
         return;
     }
-    begin(call, w, req->spec, true, prepared);
+    begin(call, w, req->spec, true, 0, prepared);
 }
 
 /* ---- Invoke ---- */
@@ -322,11 +326,37 @@ static void stop_cancelled(void *arg)
     c->call = NULL;
 }
 
+struct by_start_key {
+    uint64_t key;
+    struct instance *found;
+};
+
+static void has_start_key(struct instance *in, void *arg)
+{
+    struct by_start_key *b = arg;
+
+    if (in->start_key == b->key)
+        b->found = in;
+}
+
+/* By its id; by its start when the router gave that up and an answer with the id was already on its way. That is rare:
+ * all instances are looked at. */
+static struct instance *to_stop(struct worker_parts *w, const Pilotlight__Internal__V1__StopInstanceRequest *req)
+{
+    struct by_start_key b = { .key = req->start_key };
+
+    if (req->instance_id != 0)
+        return instances_find(w->bringup.instances, req->instance_id);
+    if (b.key != 0)
+        instances_each(w->bringup.instances, has_start_key, &b);
+    return b.found;
+}
+
 static void stop_instance(struct rpc_call *call, const void *message, void *service)
 {
     const Pilotlight__Internal__V1__StopInstanceRequest *req = message;
     struct worker_parts *w = service;
-    struct instance *in = instances_find(w->bringup.instances, req->instance_id);
+    struct instance *in = to_stop(w, req);
     struct stop_call *c;
     struct pl_err err;
 

@@ -93,6 +93,19 @@ def test_burst_from_zero_starts_no_more_than_needed(up, fresh, sample, name):
     assert stats.instances_started <= 6 and stats.invocations == 6 and stats.throttled == 0
 
 
+def test_starts_given_up_leave_no_instance(up, fresh, sample, name):
+    """Deleting calls off starts whose answer may be on its way: what they made goes too."""
+    up.create_model(name, models.SAMPLE_URI)
+    up.create_config(name, variant_of(name, concurrency=6))
+    for _ in range(8):
+        up.create_endpoint(name)
+        assert up.settled(name)[1] == "IN_SERVICE"
+        calls = [up.inference.Invoke.future(endpoint_name=name, body=sample.row(i), timeout=suite.PATIENCE) for i in range(6)]
+        assert [call.result().body for call in calls] == [sample.answer(i) for i in range(6)]
+        up.delete_endpoint(name)
+    wait_until(lambda: not up.runners(), "no instance is alive")
+
+
 def test_variants_have_their_own_limits(up, fresh, sample, name):
     up.create_model(name, models.SAMPLE_URI)
     up.create_config(name, variant_of(name, name="a", concurrency=1, provisioned=1), variant_of(name, name="b", concurrency=1, provisioned=1))
