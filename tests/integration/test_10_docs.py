@@ -1,5 +1,7 @@
 """What the documents say is what the programs do."""
+import configparser
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -9,6 +11,7 @@ import suite
 from protos import ROOT
 
 README = ROOT / "README.md"
+SERVICES = sorted(path.parent.name for path in (ROOT / "services").glob("*/main.c") if path.parent.name != "ctl")
 
 
 def keys(tree, prefix=""):
@@ -19,7 +22,7 @@ def keys(tree, prefix=""):
             yield f"{prefix}{key}"
 
 
-@pytest.mark.parametrize("service", ["control", "router", "worker"])
+@pytest.mark.parametrize("service", SERVICES)
 def test_readme_names_every_setting(service):
     printed = subprocess.run([suite.BIN / f"pilotlight-{service}", "--print-config"], capture_output=True, text=True, check=True).stdout
     named = set(re.findall(r"`([a-z0-9_.]+)`", README.read_text()))
@@ -40,10 +43,52 @@ def test_readme_paths_exist():
         assert (ROOT / path).exists(), f"README.md links to {path}"
 
 
-@pytest.mark.parametrize("path", sorted(str(p.relative_to(ROOT)) for p in (ROOT / "deploy").rglob("*.yaml")))
+def examples(pattern):
+    return sorted(str(path.relative_to(ROOT)) for path in (ROOT / "deploy").glob(pattern))
+
+
+@pytest.mark.parametrize("path", examples("sample/**/*.yaml"))
 def test_example_manifests_are_right(path):
     checked = subprocess.run([suite.BIN / "pilotlight", "config", "check", "-f", ROOT / path], capture_output=True, text=True)
     assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize("path", examples("config/*.yaml"))
+def test_example_configs_are_right(path):
+    service = (ROOT / path).stem
+    checked = subprocess.run([suite.BIN / f"pilotlight-{service}", "--config", ROOT / path, "--check-config"], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize("path", examples("systemd/*.service"))
+def test_units_start_what_is_built_with_configs_that_are_shipped(path, tmp_path):
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str
+    unit.read(ROOT / path)
+    words = unit["Service"]["ExecStart"].split()
+    program, config = words[0].rpartition("/")[2], words[words.index("--config") + 1].rpartition("/")[2]
+    assert (suite.BIN / program).exists() and (ROOT / "deploy" / "config" / config).exists()
+    if shutil.which("systemd-analyze"):
+        copy = tmp_path / (ROOT / path).name
+        copy.write_text((ROOT / path).read_text().replace("/usr/local/bin", str(suite.BIN)))
+        told = subprocess.run(["systemd-analyze", "verify", copy], capture_output=True, text=True)
+        assert told.returncode == 0 and copy.name not in told.stderr, told.stderr
+
+
+def test_no_yaml_is_left_out():
+    """Each YAML file below deploy/ is a manifest or a config: one of the tests above reads it."""
+    assert set(examples("**/*.yaml")) == set(examples("sample/**/*.yaml")) | set(examples("config/*.yaml"))
+
+
+def test_install_brings_the_programs_and_what_they_need(tmp_path):
+    if not (suite.BIN.parent / "cmake_install.cmake").exists():
+        pytest.skip("the programs do not lie in a build folder")
+    subprocess.run(["cmake", "--install", suite.BIN.parent, "--prefix", tmp_path], check=True, capture_output=True)
+    for program in ["pilotlight", "pilotlight-runner", *(f"pilotlight-{service}" for service in SERVICES)]:
+        told = subprocess.run([tmp_path / "bin" / program, "version" if program in ("pilotlight", "pilotlight-runner") else "--version"],
+                              capture_output=True, text=True)
+        assert told.returncode == 0 and told.stdout.startswith(program), told.stderr
+    assert (tmp_path / "lib/systemd/system/pilotlight-worker.service").exists()
 
 
 def test_scripts_explain_themselves():
