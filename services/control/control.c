@@ -1,5 +1,6 @@
 #include "control.h"
 
+#include "alarms.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "control_config.h"
@@ -176,6 +177,7 @@ static void make_parts(struct control *c, const struct control_config *config, s
     c->lifecycle = make_lifecycle(c, config);
     c->stats = stats_new(c, m);
     c->history = history_new(c, config, m);
+    c->alarms = alarms_new(c, config, m);
 }
 
 static void stop_p(struct control **c)
@@ -197,7 +199,7 @@ enum pl_code control_start(struct control **out, struct loop *loop, struct rpc *
         return err->code;
     make_parts(c, config, m);
     if (hosts_load(c->hosts, err) != PL_OK || lifecycle_resume(c->lifecycle, err) != PL_OK ||
-        control_listen(c, config, err) != PL_OK)
+        alarms_load(c->alarms, err) != PL_OK || control_listen(c, config, err) != PL_OK)
         return err->code;
     rpc_server_set_serving(c->server, true);
     c->serving = true;
@@ -224,6 +226,7 @@ void control_stop(struct control *c)
     routers_free(c->routers);
     hosts_free(c->hosts);
     stats_free(c->stats);
+    alarms_free(c->alarms);
     history_free(c->history);
     rpc_server_free(c->server);
     loop_timer_clear(c->loop, &c->lifecycle_timer);

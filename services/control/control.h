@@ -11,6 +11,7 @@
 
 #include <stdatomic.h>
 
+struct alarms;
 struct control_config;
 struct followers;
 struct history;
@@ -37,6 +38,7 @@ struct control {
     struct lifecycle *lifecycle;
     struct stats *stats;
     struct history *history;
+    struct alarms *alarms;
     struct rpc_server *server;
     struct loop_timer lifecycle_timer; /* the lifecycle's next step */
     struct loop_timer routers_timer;   /* set to now when a router's state changed */

@@ -47,6 +47,14 @@ const struct config_row control_config_rows[] = {
     CONFIG_DURATION(S, roll_up_ms, "metrics.roll_up_every", "1h", 1000, 24 * 60 * MINUTE_MS,
                     "how often old rows of metrics become coarser: 60 s for 15 days, 300 s for 63, 3600 s for 455"),
     CONFIG_INT(S, usage_keep_days, "usage.keep_days", "800", 1, 36500, "days for which usage is kept"),
+    CONFIG_INT(S, alarms, "limits.alarms", "5000", 0, 100000, "alarms that may exist"),
+    CONFIG_BOOL(S, alarm_webhooks, "alarms.webhooks", "true", "alarms may POST to https:// addresses"),
+    CONFIG_STRINGS(S, alarm_hosts, "alarms.webhook_hosts", NULL,
+                   "hosts that they may POST to, hooks.example.com or *.example.com; none = any"),
+    CONFIG_BOOL(S, alarm_plain_http, "alarms.plain_http", "false", "http:// addresses will do, too"),
+    CONFIG_MAP(S, alarm_commands, "alarms.commands",
+               "programs that alarms may run, as command:NAME; NAME: /path/to/program; none by default"),
+    CONFIG_DURATION(S, alarm_timeout_ms, "alarms.timeout", "10s", 100, 10 * MINUTE_MS, "longest time of one action"),
     CONFIG_STRING(S, cost_currency, "cost.currency", "USD", "of the prices below; at most 7 characters"),
     CONFIG_STRING(S, cost_gb, "cost.gb_second", "0.0000200", "a second of a request with 1024 MB"),
     CONFIG_STRING(S, cost_provisioned_request_gb, "cost.provisioned_request_gb_second", "0",
@@ -79,6 +87,7 @@ void control_config_limits(const struct control_config *c, struct limits *out)
     out->row[LIMIT_routers].max = c->routers;
     out->row[LIMIT_watchers].max = c->watchers;
     out->row[LIMIT_metrics].max = c->metrics;
+    out->row[LIMIT_alarms].max = c->alarms;
     out->row[LIMIT_memory_size_mb].max = c->memory_size_mb;
     out->row[LIMIT_max_concurrency].max = c->max_concurrency;
     out->row[LIMIT_provisioned_concurrency].max = c->max_concurrency;
@@ -164,6 +173,13 @@ enum pl_code control_config_check(const void *config, struct pl_err *err)
     if (c->memory_size_mb % 1024 != 0)
         return pl_fail(err, PL_INVALID, "limits.memory_size_mb",
                        "limits.memory_size_mb is %lld: it must be a multiple of 1024", (long long)c->memory_size_mb);
+    for (size_t i = 0; i < c->alarm_commands.count; i++) {
+        const char *entry = c->alarm_commands.items[i], *path = strchr(entry, '=');
+        if (!path || path == entry || path[1] != '/')
+            return pl_fail(err, PL_INVALID, "alarms.commands",
+                           "alarms.commands has \"%.80s\": it must be a name and the absolute path of a program",
+                           entry);
+    }
     struct cost_rates rates;
     if (read_rates(c, &rates, err) != PL_OK)
         return err->code;

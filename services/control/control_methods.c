@@ -8,6 +8,7 @@
 
 #include "pilotlight/internal/v1/report.pb-c.h"
 #include "pilotlight/internal/v1/watch.pb-c.h"
+#include "pilotlight/v1/alarm.pb-c.h"
 #include "pilotlight/v1/endpoint.pb-c.h"
 #include "pilotlight/v1/metrics.pb-c.h"
 #include "pilotlight/v1/model.pb-c.h"
@@ -97,6 +98,21 @@ static const struct rpc_method metric_methods[] = {
     { 0 },
 };
 
+static const struct rpc_method alarm_methods[] = {
+    { V1("AlarmService", "PutAlarm"), RPC_UNARY, &pilotlight__v1__put_alarm_request__descriptor, put_alarm, 128 * KIB },
+    { V1("AlarmService", "ListAlarms"), RPC_UNARY, &pilotlight__v1__list_alarms_request__descriptor, list_alarms,
+      128 * KIB },
+    { V1("AlarmService", "DeleteAlarms"), RPC_UNARY, &pilotlight__v1__delete_alarms_request__descriptor, delete_alarms,
+      64 * KIB },
+    { V1("AlarmService", "SetAlarmState"), RPC_UNARY, &pilotlight__v1__set_alarm_state_request__descriptor,
+      set_alarm_state, SMALL_BYTES },
+    { V1("AlarmService", "SetAlarmActionsEnabled"), RPC_UNARY,
+      &pilotlight__v1__set_alarm_actions_enabled_request__descriptor, set_alarm_actions_enabled, 64 * KIB },
+    { V1("AlarmService", "ListAlarmHistory"), RPC_UNARY, &pilotlight__v1__list_alarm_history_request__descriptor,
+      list_alarm_history, SMALL_BYTES },
+    { 0 },
+};
+
 static const struct rpc_method usage_methods[] = {
     { V1("UsageService", "ListUsage"), RPC_UNARY, &pilotlight__v1__list_usage_request__descriptor, list_usage,
       SMALL_BYTES },
@@ -119,6 +135,7 @@ enum pl_code control_listen(struct control *c, const struct control_config *conf
         { "pilotlight.v1.EndpointService", endpoint_methods, c },
         { "pilotlight.v1.TagService", tag_methods, c },
         { "pilotlight.v1.MetricsService", metric_methods, c },
+        { "pilotlight.v1.AlarmService", alarm_methods, c },
         { "pilotlight.v1.UsageService", usage_methods, c },
         { "pilotlight.internal.v1.WatchService", watch_methods, c },
         { "pilotlight.internal.v1.MembershipService", membership_methods, c },

@@ -48,6 +48,13 @@ CONTROL_HANDLER(put_metric_data);
 CONTROL_HANDLER(list_metrics);
 CONTROL_HANDLER(get_metric_statistics);
 CONTROL_HANDLER(report);
+/* alarm_methods.c */
+CONTROL_HANDLER(put_alarm);
+CONTROL_HANDLER(list_alarms);
+CONTROL_HANDLER(delete_alarms);
+CONTROL_HANDLER(set_alarm_state);
+CONTROL_HANDLER(set_alarm_actions_enabled);
+CONTROL_HANDLER(list_alarm_history);
 /* usage_methods.c */
 CONTROL_HANDLER(list_usage);
 CONTROL_HANDLER(get_rates);

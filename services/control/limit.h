@@ -48,7 +48,17 @@
     LIMIT(extended_statistics, 0, 10, 1, "statistics", "CloudWatch ExtendedStatistics")                                \
     LIMIT(datapoints, 0, 100800, 1, "datapoints", "CloudWatch GetMetricData")                                          \
     LIMIT(report_batches, 1, 256, 1, "batches", "ours: in one report")                                                 \
-    LIMIT(usage_rows, 1, 1000, 1, "entries", "ours: page of usage")
+    LIMIT(alarms, 0, 5000, 1, "alarms", "CloudWatch: alarms in a region")                                              \
+    LIMIT(alarm_name, 1, 255, 1, "characters", "CloudWatch AlarmName")                                                 \
+    LIMIT(alarm_names, 1, 100, 1, "names", "CloudWatch AlarmNames")                                                    \
+    LIMIT(alarm_name_filters, 0, 100, 1, "names", "CloudWatch AlarmNames")                                             \
+    LIMIT(alarm_description, 0, 1024, 1, "bytes", "CloudWatch AlarmDescription")                                       \
+    LIMIT(alarm_actions, 0, 5, 1, "actions", "CloudWatch AlarmActions")                                                \
+    LIMIT(alarm_action, 1, 1024, 1, "bytes", "CloudWatch AlarmActions")                                                \
+    LIMIT(alarm_reason, 0, 1023, 1, "bytes", "CloudWatch StateReason")                                                 \
+    LIMIT(alarm_reason_data, 0, 4000, 1, "bytes", "CloudWatch StateReasonData")                                        \
+    LIMIT(alarm_evaluation_periods, 1, 8640, 1, "periods", "CloudWatch EvaluationPeriods: a day of 10 s")              \
+    LIMIT(alarm_page_size, 1, 100, 1, "entries", "CloudWatch MaxRecords")
 
 enum limit_id {
 #define LIMIT(name, min, max, step, unit, source) LIMIT_##name,

@@ -13,6 +13,11 @@
     " AND (?8 = '' OR instr(lower(name), lower(?8)) > 0) AND (?9 = 0 OR status = ?9)"                                  \
     " ORDER BY " order " LIMIT ?10"
 
+#define ALARM_EVENTS(op, order)                                                                                        \
+    "SELECT id, alarm, event, at_ms, summary, data FROM alarm_history WHERE id " op " ?1"                              \
+    " AND (?2 = '' OR alarm = ?2) AND (?3 = 0 OR event = ?3) AND at_ms >= ?4 AND at_ms < ?5"                           \
+    " ORDER BY " order " LIMIT ?6"
+
 static const char *const texts[SQL_STATEMENTS] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
@@ -85,6 +90,21 @@ static const char *const texts[SQL_STATEMENTS] = {
         " AND (day, endpoint, variant, memory_size_mb) > (?3, ?4, ?5, ?6) AND (?7 = '' OR endpoint = ?7)"
         " ORDER BY day, endpoint, variant, memory_size_mb LIMIT ?8",
     [SQL_USAGE_EXPIRE] = "DELETE FROM usage WHERE day < ?1",
+    [SQL_ALARM_PUT] = "INSERT INTO alarms (name, state, body, to_do) VALUES (?1, ?2, ?3, ?4)"
+                      " ON CONFLICT (name) DO UPDATE SET state = ?2, body = ?3, to_do = ?4",
+    [SQL_ALARM_GET] = "SELECT id, name, state, body, to_do FROM alarms WHERE name = ?1",
+    [SQL_ALARM_DELETE] = "DELETE FROM alarms WHERE name = ?1",
+    [SQL_ALARM_DONE] = "UPDATE alarms SET to_do = 0 WHERE name = ?1",
+    [SQL_ALARMS_COUNT] = "SELECT count(*) FROM alarms",
+    [SQL_ALARMS_LIST] = "SELECT id, name, state, body, to_do FROM alarms WHERE name > ?1 AND (?2 = 0 OR state = ?2)"
+                        " ORDER BY name",
+    [SQL_ALARM_EVENT_ADD] =
+        "INSERT INTO alarm_history (alarm, event, at_ms, summary, data) VALUES (?1, ?2, ?3, ?4, ?5)",
+    [SQL_ALARM_EVENTS_EXPIRE] = "DELETE FROM alarm_history WHERE at_ms < ?1",
+    [SQL_ALARM_EVENTS_TRIM] = "DELETE FROM alarm_history WHERE alarm = ?1 AND id <="
+                              " (SELECT id FROM alarm_history WHERE alarm = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+    [SQL_ALARM_EVENTS_UP] = ALARM_EVENTS(">", "id"),
+    [SQL_ALARM_EVENTS_DOWN] = ALARM_EVENTS("<", "id DESC"),
 };
 
 enum pl_code sql_failed(struct store *s, int rc, const char *what, struct pl_err *err)

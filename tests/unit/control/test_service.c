@@ -175,6 +175,8 @@ static int start_world(int64_t lease_ms)
         .invoke_timeout_ms = 60000,
         .start_timeout_ms = 180000,
         .metrics = 1000,
+        .alarms = 100,
+        .alarm_timeout_ms = 1000,
         .roll_up_ms = 3600000,
         .usage_keep_days = 800,
         .cost_currency = TEXT("USD"),
