@@ -5,7 +5,7 @@
 #ifndef CONTROL_METRIC_QUERY_H
 #define CONTROL_METRIC_QUERY_H
 
-#include "point.h"
+#include "sketch/point.h"
 #include "store.h"
 
 #include "pilotlight/v1/metrics.pb-c.h"

@@ -13,7 +13,7 @@
 #ifndef CONTROL_STATISTIC_H
 #define CONTROL_STATISTIC_H
 
-#include "point.h"
+#include "sketch/point.h"
 
 #include <stdbool.h>
 

@@ -4,7 +4,7 @@
 #ifndef CONTROL_STORE_METRICS_H
 #define CONTROL_STORE_METRICS_H
 
-#include "point.h"
+#include "sketch/point.h"
 #include "store.h"
 
 /* ---- metrics ---- */

@@ -54,6 +54,7 @@ struct flight {
     struct rpc_call *call;           /* NULL: answered, or its caller left */
     struct core_instance *abandoned; /* its caller left: what is being killed */
     enum flight_kind kind;
+    bool provisioned; /* within the provisioned concurrency when it was dispatched */
     uint64_t id;
 };
 
@@ -92,6 +93,9 @@ static void account_open(struct account *a, const struct flight *f, const struct
                                      .generation = v->generation,
                                      .memory_mb = v->memory_mb,
                                      .total_us = now_us - q->admitted_us };
+    a->facts.reached = in != NULL;
+    a->facts.provisioned = f->provisioned;
+    a->facts.bytes_in = rpc_bytes_len(rpc_call_bytes(f->call));
     a->facts.queue_us = (in ? q->dispatched_us : now_us) - q->admitted_us;
     if (in && q->cold) {
         a->facts.cold = true;
@@ -102,7 +106,7 @@ static void account_open(struct account *a, const struct flight *f, const struct
 
 static int64_t billed_ms(const struct usage_facts *f)
 {
-    return (f->model_us + f->load_us + 999) / 1000;
+    return (f->model_us + 999) / 1000;
 }
 
 /* 'model_us' -1: not known; what the instance had is then all the time since the dispatch. */
@@ -195,6 +199,7 @@ static void dispatch(void *arg, const struct core_action *a)
     if (!rpc_call_header(f->call, "traceparent", traceparent, sizeof(traceparent)))
         traceparent[0] = '\0';
     f->dispatch.done = dispatched;
+    f->provisioned = a->instance->variant->count[CORE_BUSY] <= a->instance->variant->provisioned;
     dispatch_start(&f->dispatch, &to, head, message);
     usage_gauges(s->series, a->instance->variant);
     log_debug("request_dispatched", LOG_UINT("request", f->id),
@@ -244,6 +249,8 @@ static void answered(struct flight *f, const struct rpc_bytes *answer)
     struct pl_err err;
 
     account_open(&a, f, f->core.variant, now_us);
+    a.facts.bytes_out = rpc_bytes_len(answer);
+    a.facts.model_status = 200;
     core_replied(all->core, &f->core, CORE_ANSWERED, NULL, now_us);
     account_close(all, &a, USAGE_ANSWERED, model_us);
     reply = make_reply(f, answer, &a.facts, &err);
@@ -263,8 +270,10 @@ static void failed(struct flight *f, enum core_outcome o, const struct pl_err *e
     int64_t now_us = pl_now_us();
     struct account a;
 
-    if (o != CORE_MISSED)
+    if (o != CORE_MISSED) {
         account_open(&a, f, f->core.variant, now_us);
+        a.facts.model_status = o == CORE_REFUSED ? err->model_status : 0;
+    }
     core_replied(all->core, &f->core, o, err, now_us);
     if (o != CORE_MISSED) {
         account_close(all, &a, o == CORE_REFUSED ? USAGE_MODEL_ERROR : USAGE_FAILED, -1);

@@ -10,6 +10,7 @@
 #include "hosts.h"
 #include "log/log.h"
 #include "name.h"
+#include "report.h"
 #include "router_config.h"
 #include "rpc/server.h"
 #include "snapshot.h"
@@ -109,6 +110,21 @@ static char *default_id(void)
     return pl_strdup(name_valid(name, strlen(name)) ? name : "router");
 }
 
+static struct report *make_report(struct router *r, struct rpc *rpc, struct metrics *m,
+                                  const struct router_config *config)
+{
+    pl_cleanup(pl_free_p) char *spool = *config->snapshot ? pl_format("%s.reports", config->snapshot) : NULL;
+
+    return report_new(&(struct report_options){ .loop = r->loop,
+                                                .rpc = rpc,
+                                                .metrics = m,
+                                                .control = config->control,
+                                                .tls = router_config_tls(&config->control_tls),
+                                                .router_id = r->id,
+                                                .router_epoch = r->epoch,
+                                                .spool_path = spool });
+}
+
 static void make_parts(struct router *r, struct rpc *rpc, struct metrics *m, const struct router_config *config)
 {
     const struct core_settings settings = { .keep_alive_us = config->keep_alive_ms * 1000,
@@ -117,7 +133,8 @@ static void make_parts(struct router *r, struct rpc *rpc, struct metrics *m, con
 
     r->core = core_new(&settings);
     r->act = act_new(r->loop, r->core);
-    r->usage = usage_new(m);
+    r->report = make_report(r, rpc, m, config);
+    r->usage = usage_new(m, r->report);
     r->flights = flights_new(r->act, r->usage, r->epoch);
     r->hosts = hosts_new(&(struct hosts_options){ .loop = r->loop,
                                                   .rpc = rpc,
@@ -142,6 +159,7 @@ static void follow_control(struct router *r, struct rpc *rpc, const struct route
                                                        .lost = control_lost,
                                                        .arg = r });
     loop_timer_set(r->loop, &r->open_hosts, pl_now_ms() + OPEN_HOSTS_MS);
+    report_start(r->report);
 }
 
 static void stop_p(struct router **r)
@@ -181,12 +199,13 @@ static void close_hosts(struct router *r)
     r->closing = true;
     hosts_close(r->hosts);
     act_flush(r->act);
+    report_drain(r->report);
 }
 
 static bool all_gone(const struct router *r)
 {
     return flights_count(r->flights) == 0 && hosts_idle(r->hosts) && follow_stopped(r->follow) &&
-           !snapshot_writing(r->snapshot);
+           report_idle(r->report) && !snapshot_writing(r->snapshot);
 }
 
 static void recheck(struct loop_timer *t)
@@ -233,6 +252,7 @@ void router_stop(struct router *r)
     act_free(r->act);
     core_free(r->core);
     usage_free(r->usage);
+    report_free(r->report);
     snapshot_free(r->snapshot);
     free(r->id);
     free(r);

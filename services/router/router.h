@@ -18,6 +18,7 @@ struct flights;
 struct follow;
 struct hosts;
 struct metrics;
+struct report;
 struct router_config;
 struct rpc;
 struct rpc_server;
@@ -31,6 +32,7 @@ struct router {
     struct core *core; /* decides ...                     */
     struct act *act;   /* ... and these carry it out:     */
     struct usage *usage;
+    struct report *report; /* tells control what was measured */
     struct flights *flights;
     struct hosts *hosts;
     struct desired *desired; /* what control wants served */

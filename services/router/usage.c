@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "core/core.h"
 #include "metrics/metrics.h"
+#include "report.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,8 @@ struct usage_series {
     char *key;      /* "endpoint/variant" */
     char *endpoint; /* for the drop of all of its series */
     unsigned refs;
+    struct report *report;   /* NULL: nobody is told */
+    struct measure *measure; /* with a report: what it is told */
     struct metrics_counter *requests[USAGE_OUTCOMES];
     struct metrics_counter *cold_starts, *billed_ms;
     struct metrics_counter *started, *start_failures;
@@ -22,14 +25,16 @@ struct usage_series {
 
 struct usage {
     struct metrics *metrics;
+    struct report *report;
     struct usage_series *series;
 };
 
-struct usage *usage_new(struct metrics *m)
+struct usage *usage_new(struct metrics *m, struct report *r)
 {
     struct usage *u = PL_NEW(struct usage);
 
     u->metrics = m;
+    u->report = r;
     return u;
 }
 
@@ -109,6 +114,9 @@ struct usage_series *usage_series_ref(struct usage *u, const char *endpoint, con
         s = PL_NEW(struct usage_series);
         s->key = pl_take(key);
         s->endpoint = pl_strdup(endpoint);
+        s->report = u->report;
+        if (s->report)
+            s->measure = report_measure_new(s->report, endpoint, variant);
         metrics_label(&labels, "endpoint", endpoint);
         metrics_label(&labels, "variant", variant);
         register_counters(u, s, labels.data);
@@ -137,6 +145,8 @@ static void drop_if_last(struct usage *u, const char *endpoint)
         if (strcmp(s->endpoint, endpoint) != 0)
             continue;
         HASH_DEL(u->series, s);
+        if (s->report)
+            report_measure_free(s->report, s->measure);
         free(s->key);
         free(s->endpoint);
         free(s);
@@ -158,6 +168,8 @@ void usage_series_unref(struct usage *u, struct usage_series *s)
 void usage_ended(struct usage *u, struct usage_series *s, const struct usage_facts *f)
 {
     (void)u;
+    if (s->report)
+        report_ended(s->report, s->measure, f);
     metrics_add(s->requests[f->outcome], 1);
     if (f->outcome == USAGE_THROTTLED)
         return;
@@ -177,6 +189,13 @@ void usage_gauges(struct usage_series *s, const struct core_variant *v)
     metrics_set(s->waiting, v->waiting_count);
     for (int i = 0; i < CORE_STATES; i++)
         metrics_set(s->instances[i], v->count[i]);
+    if (s->report)
+        report_gauges(s->report, s->measure,
+                      &(struct measure_gauges){ .busy = v->count[CORE_BUSY],
+                                                .warm = v->count[CORE_BUSY] + v->count[CORE_IDLE],
+                                                .provisioned = v->provisioned,
+                                                .max_concurrency = v->max_concurrency,
+                                                .memory_mb = v->memory_mb });
 }
 
 void usage_instance_started(struct usage_series *s, int64_t start_us)

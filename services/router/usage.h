@@ -1,21 +1,23 @@
 /* usage - what requests cost: the one place that hears of every request that has ended, with all that is known of it.
  *
- * Now it keeps the numbers of /metrics. Series belong to an endpoint's variant name, whatever its generation: they come
- * with the first and are dropped with the last.
- * Threads: with the turn.  Cost: usage_ended() is some relaxed atomics; it allocates nothing. */
+ * It keeps the numbers of /metrics, and tells report.c, which tells control. Series belong to an endpoint's variant
+ * name, whatever its generation: they come with the first and are dropped with the last. Threads: with the turn.  Cost:
+ * usage_ended() is some relaxed atomics; it allocates nothing. */
 #ifndef ROUTER_USAGE_H
 #define ROUTER_USAGE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct core_variant;
 struct metrics;
+struct report;
 struct usage;
 struct usage_series;
 
-struct usage *usage_new(struct metrics *m);
-void usage_free(struct usage *u); /* NULL is fine */
+struct usage *usage_new(struct metrics *m, struct report *r); /* 'r' may be NULL */
+void usage_free(struct usage *u);                             /* NULL is fine */
 
 struct usage_series *usage_series_ref(struct usage *u, const char *endpoint, const char *variant);
 void usage_series_unref(struct usage *u, struct usage_series *s);
@@ -38,7 +40,11 @@ struct usage_facts {
     bool cold;
     /* As in pilotlight.v1.Timings; 0 for what it did not get to. */
     int64_t queue_us, start_us, load_us, model_us, overhead_us, total_us;
-    int64_t billed_ms; /* time in the instance (and loading the model, when cold), rounded up to a millisecond */
+    int64_t billed_ms;          /* time in the instance, rounded up to a millisecond */
+    bool reached;               /* an instance had it */
+    bool provisioned;           /* within the provisioned concurrency when it was dispatched */
+    int model_status;           /* what the model answered, as HTTP says it; 0 = nothing */
+    size_t bytes_in, bytes_out; /* of the messages */
 };
 void usage_ended(struct usage *u, struct usage_series *s, const struct usage_facts *f);
 

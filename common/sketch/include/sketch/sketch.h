@@ -2,9 +2,9 @@
  * sketch of the whole.
  *
  * Buckets are log-linear: 64 of equal width between one power of two and the next, so that a value read back is within
- * SKETCH_ERROR of the one put in, from 2^-1022 to the largest double; smaller values count as 0. The index of a bucket is
- * the upper 17 bits (sign 0, exponent, 6 of the mantissa) of its values' IEEE 754 form, which sorts as they do. There are
- * no buckets for negative values: who needs percentiles of them compares sketch_total() with his own count.
+ * SKETCH_ERROR of the one put in, from 2^-1022 to the largest double; smaller values count as 0. The index of a bucket
+ * is the upper 17 bits (sign 0, exponent, 6 of the mantissa) of its values' IEEE 754 form, which sorts as they do.
+ * There are no buckets for negative values: who needs percentiles of them compares sketch_total() with his own count.
  *
  * At most SKETCH_MAX_BUCKETS; beyond that the two lowest become one, so that high percentiles keep their precision.
  * Ranks: of n values the one of rank r (0 <= r < n) is the r-th smallest.  Threads: none of this is shared.

@@ -3,8 +3,8 @@
  * The unit of everything measured: a report carries it, a row keeps it, and rows of a minute add up to those of an hour
  * or a query's bucket in any order. When all values are the same, the distribution follows from the bounds and is not
  * kept. Threads: none.  Memory: point_done() frees the distribution. */
-#ifndef CONTROL_POINT_H
-#define CONTROL_POINT_H
+#ifndef SKETCH_POINT_H
+#define SKETCH_POINT_H
 
 #include "sketch/sketch.h"
 

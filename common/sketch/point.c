@@ -1,4 +1,4 @@
-#include "point.h"
+#include "sketch/point.h"
 
 #include <math.h>
 
