@@ -4,6 +4,8 @@
  * calls in flight go on. When the grace is over the core cancels them; their handlers hear it and answer. A second
  * expiry abandons calls whose handlers do not. The server stops when the core reports that all connections are closed
  * and every request for a call has come back; only then 'drained' runs. */
+#include "rpc/server.h"
+
 #include "server_private.h"
 
 #include "base/mem.h"

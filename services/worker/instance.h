@@ -127,7 +127,7 @@ void instances_each(struct instances *all, void (*visit)(struct instance *in, vo
 
 struct instance_start {
     const struct Pilotlight__Internal__V1__VariantSpec *spec; /* not kept */
-    struct cache_item *model;                                  /* one use; taken over when the start returns PL_OK */
+    struct cache_item *model;                                 /* one use; taken over when the start returns PL_OK */
     bool trial;
     int64_t asked_us;
     int64_t estimate_bytes;

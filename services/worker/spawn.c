@@ -181,8 +181,8 @@ static bool lift(int *fd)
     return true;
 }
 
-/* The same file once more: read-only, so that who unpacks it cannot change what was verified, and from its start, wherever
- * the one who wrote it stands. */
+/* The same file once more: read-only, so that who unpacks it cannot change what was verified, and from its start,
+ * wherever the one who wrote it stands. */
 static int reopen(int file)
 {
     char path[32];

@@ -2,9 +2,9 @@
  *
  *     hop_server PATH
  *
- * PATH is the method, "/bench.Echo/Call". Listens on a free port of 127.0.0.1 and prints it. One completion queue, one thread, a
- * registered method whose payload arrives with the call, so that a call is two completions: it came, it is answered.
- * Runs until it is killed. It is the unit in which tests/bench/run measures the product. */
+ * PATH is the method, "/bench.Echo/Call". Listens on a free port of 127.0.0.1 and prints it. One completion queue, one
+ * thread, a registered method whose payload arrives with the call, so that a call is two completions: it came, it is
+ * answered. Runs until it is killed. It is the unit in which tests/bench/run measures the product. */
 #include <grpc/byte_buffer.h>
 #include <grpc/grpc.h>
 #include <grpc/grpc_security.h>

@@ -1,8 +1,9 @@
 /* load - calls one unary method over and over and says how long the calls took.
  *
- * A client on the C core: one thread, one channel, one completion queue, C calls outstanding; each answered call is sent again. The
- * same program drives every server that tests/bench/run compares. A call that fails or has another answer ends the run with exit 1.
- * Output: one line of JSON; latencies in microseconds, from the start of the call's batch to its completion. */
+ * A client on the C core: one thread, one channel, one completion queue, C calls outstanding; each answered call is
+ * sent again. The same program drives every server that tests/bench/run compares. A call that fails or has another
+ * answer ends the run with exit 1. Output: one line of JSON; latencies in microseconds, from the start of the call's
+ * batch to its completion. */
 #include <grpc/byte_buffer.h>
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/grpc.h>
@@ -211,10 +212,11 @@ static void report(struct load *l, int64_t took_ns)
     if (l->count == 0)
         die("no call was measured", "");
     qsort(l->micros_x10, l->count, sizeof(*l->micros_x10), compare);
-    printf("{\"calls\": %zu, \"concurrency\": %u, \"seconds\": %.3f, \"qps\": %.1f, \"p50_us\": %.1f, \"p90_us\": %.1f, "
-           "\"p99_us\": %.1f, \"min_us\": %.1f, \"max_us\": %.1f}\n",
-           l->count, l->concurrency, (double)took_ns / 1e9, (double)l->count / ((double)took_ns / 1e9),
-           percentile(l, 0.5), percentile(l, 0.9), percentile(l, 0.99), percentile(l, 0), percentile(l, 1));
+    printf(
+        "{\"calls\": %zu, \"concurrency\": %u, \"seconds\": %.3f, \"qps\": %.1f, \"p50_us\": %.1f, \"p90_us\": %.1f, "
+        "\"p99_us\": %.1f, \"min_us\": %.1f, \"max_us\": %.1f}\n",
+        l->count, l->concurrency, (double)took_ns / 1e9, (double)l->count / ((double)took_ns / 1e9), percentile(l, 0.5),
+        percentile(l, 0.9), percentile(l, 0.99), percentile(l, 0), percentile(l, 1));
 }
 
 /* ---- options ---- */
@@ -241,25 +243,50 @@ static void usage(FILE *out)
 static void parse(struct load *l, int argc, char **argv)
 {
     static const struct option options[] = {
-        { "target", required_argument, NULL, 't' },       { "path", required_argument, NULL, 'p' },
-        { "payload-file", required_argument, NULL, 'f' }, { "expect-file", required_argument, NULL, 'e' },
-        { "concurrency", required_argument, NULL, 'c' },  { "seconds", required_argument, NULL, 's' },
-        { "calls", required_argument, NULL, 'n' },        { "warmup", required_argument, NULL, 'w' },
-        { "help", no_argument, NULL, 'h' },               { 0 },
+        { "target", required_argument, NULL, 't' },
+        { "path", required_argument, NULL, 'p' },
+        { "payload-file", required_argument, NULL, 'f' },
+        { "expect-file", required_argument, NULL, 'e' },
+        { "concurrency", required_argument, NULL, 'c' },
+        { "seconds", required_argument, NULL, 's' },
+        { "calls", required_argument, NULL, 'n' },
+        { "warmup", required_argument, NULL, 'w' },
+        { "help", no_argument, NULL, 'h' },
+        { 0 },
     };
 
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (o) {
-        case 't': l->target = optarg; break;
-        case 'p': l->path = optarg; break;
-        case 'f': l->payload = read_file(optarg); break;
-        case 'e': l->expected = read_file(optarg); break;
-        case 'c': l->concurrency = (unsigned)strtoul(optarg, NULL, 10); break;
-        case 's': l->seconds = strtod(optarg, NULL); break;
-        case 'n': l->calls = strtoull(optarg, NULL, 10); break;
-        case 'w': l->warmup = strtoull(optarg, NULL, 10); break;
-        case 'h': usage(stdout); exit(0);
-        default: usage(stderr); exit(2);
+        case 't':
+            l->target = optarg;
+            break;
+        case 'p':
+            l->path = optarg;
+            break;
+        case 'f':
+            l->payload = read_file(optarg);
+            break;
+        case 'e':
+            l->expected = read_file(optarg);
+            break;
+        case 'c':
+            l->concurrency = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 's':
+            l->seconds = strtod(optarg, NULL);
+            break;
+        case 'n':
+            l->calls = strtoull(optarg, NULL, 10);
+            break;
+        case 'w':
+            l->warmup = strtoull(optarg, NULL, 10);
+            break;
+        case 'h':
+            usage(stdout);
+            exit(0);
+        default:
+            usage(stderr);
+            exit(2);
         }
     }
     if (!l->target || !l->path || !l->payload.data || l->concurrency < 1 || l->concurrency > 4096) {

@@ -1,5 +1,5 @@
-/* A service's YAML config. What is refused leaves nothing behind and says why; what is accepted prints as YAML that is accepted
- * again and prints the same. */
+/* A service's YAML config. What is refused leaves nothing behind and says why; what is accepted prints as YAML that is
+ * accepted again and prints the same. */
 #include "config/config.h"
 
 #include <assert.h>

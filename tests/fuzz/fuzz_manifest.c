@@ -1,5 +1,5 @@
-/* Manifests of `pilotlight apply`. What is refused says where and adds nothing; what is accepted is resources with names, in order
- * of application, each once, that go onto the wire and come back. */
+/* Manifests of `pilotlight apply`. What is refused says where and adds nothing; what is accepted is resources with
+ * names, in order of application, each once, that go onto the wire and come back. */
 #include "manifest.h"
 
 #include <assert.h>

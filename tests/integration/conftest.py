@@ -1,6 +1,6 @@
 """Fixtures of the integration tests: a suite that many tests share, stacks that a test may break, models good and bad.
 
-    pytest tests/integration [-m "not slow"]      with PILOTLIGHT_BIN=DIR for other binaries than build/bin
+    pytest tests/integration [-m "not slow"] [-n 3 --dist loadgroup]      with PILOTLIGHT_BIN=DIR for other binaries than build/bin
 
 Files are numbered from basic to complex: the first failure is the one to look at.
 """
@@ -13,6 +13,17 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 import models  # noqa: E402
 import suite  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "xdist_group: which tests stay together when several processes share the work")
+
+
+def pytest_collection_modifyitems(items):
+    """With `-n N --dist loadgroup`: tests that share a running suite stay together, each of the others goes to whoever is free."""
+    for item in items:
+        if "up" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group(item.fspath.purebasename))
 
 
 @pytest.hookimpl(hookwrapper=True)

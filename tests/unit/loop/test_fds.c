@@ -139,6 +139,31 @@ static void test_removed_by_the_one_before_it(void **state)
     close_end(&b);
 }
 
+static void silence_other(struct loop_fd *f, uint32_t events)
+{
+    struct end *e = PL_CONTAINER(f, struct end, watch);
+    (void)events;
+    e->count++;
+    loop_fd_want(loop, &e->other->watch, 0);
+    loop_stop(loop);
+}
+
+static void test_no_longer_wanted_by_the_one_before_it(void **state)
+{
+    (void)state;
+    struct end a, b;
+    open_end(&a, silence_other, EPOLLIN);
+    open_end(&b, silence_other, EPOLLIN);
+    a.other = &b;
+    b.other = &a;
+    poke(&a);
+    poke(&b);
+    loop_run(loop);
+    assert_int_equal(a.count + b.count, 1);
+    close_end(&a);
+    close_end(&b);
+}
+
 static void replace_other(struct loop_fd *f, uint32_t events)
 {
     struct end *e = PL_CONTAINER(f, struct end, watch), *other = e->other;
@@ -257,6 +282,7 @@ int main(void)
         TEST(test_no_event_that_is_not_wanted),
         TEST(test_hang_up_is_told_unasked),
         TEST(test_removed_by_the_one_before_it),
+        TEST(test_no_longer_wanted_by_the_one_before_it),
         TEST(test_an_old_event_does_not_reach_a_new_owner),
         TEST(test_may_free_itself),
         TEST(test_what_cannot_be_watched),

@@ -1,5 +1,7 @@
 #include "rig.h"
 
+#include "turn.h"
+
 #include <stdatomic.h>
 
 #define THREADS 4
@@ -94,8 +96,7 @@ static void *hog(void *arg)
     return arg;
 }
 
-/* With a plain mutex a sleeper gets in only by luck; here this ends, and every one of the callbacks of the loop thread
- * too. */
+/* The loop thread among them, with one task after the other. */
 static void count_down(struct loop_task *t);
 static struct loop_task task = { .run = count_down };
 static unsigned tasks_left;
@@ -139,6 +140,40 @@ static void test_nobody_is_kept_out(void **state)
     sem_destroy(&tasks_over);
 }
 
+static struct turn turn;
+static atomic_bool got_it;
+
+static void *take_once(void *arg)
+{
+    turn_take(&turn);
+    got_it = true;
+    turn_give(&turn);
+    return arg;
+}
+
+/* This thread takes the turn again at once, each time; to wake up takes the other one a thousand times as long. */
+static void test_a_sleeper_is_passed_a_few_times_only(void **state)
+{
+    (void)state;
+    pthread_t sleeper;
+    unsigned passes = 0;
+    turn_init(&turn);
+    turn_take(&turn);
+    assert_false(turn_wanted(&turn));
+    assert_int_equal(pthread_create(&sleeper, NULL, take_once, NULL), 0);
+    while (!turn_wanted(&turn))
+        sched_yield();
+    while (!got_it) {
+        turn_give(&turn);
+        turn_take(&turn);
+        passes += !got_it;
+    }
+    turn_give(&turn);
+    pthread_join(sleeper, NULL);
+    assert_in_range(passes, 0, 16);
+    turn_done(&turn);
+}
+
 static void test_runs_again(void **state)
 {
     (void)state;
@@ -159,6 +194,7 @@ int main(void)
         cmocka_unit_test(test_set_up_ends_with_the_run),
         cmocka_unit_test(test_one_at_a_time),
         cmocka_unit_test(test_nobody_is_kept_out),
+        cmocka_unit_test(test_a_sleeper_is_passed_a_few_times_only),
         cmocka_unit_test(test_runs_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -162,12 +162,12 @@ static void test_malformed_bytes(void **state)
         const char *bytes;
         size_t len;
     } bad[] = {
-        { "\x02", 1 },                                                 /* unknown version       */
-        { "\x01\x05", 2 },                                             /* no count              */
-        { "\x01\x05\x00", 3 },                                         /* count 0               */
-        { "\x01\x05\x01\x00\x01", 5 },                                 /* the same bucket twice */
-        { "\x01\xff\xff\xff\xff\x7f\x01", 7 },                         /* beyond the last one   */
-        { "\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01", 13 }, /* more than 64 bits     */
+        { "\x02", 1 },                                                      /* unknown version       */
+        { "\x01\x05", 2 },                                                  /* no count              */
+        { "\x01\x05\x00", 3 },                                              /* count 0               */
+        { "\x01\x05\x01\x00\x01", 5 },                                      /* the same bucket twice */
+        { "\x01\xff\xff\xff\xff\x7f\x01", 7 },                              /* beyond the last one   */
+        { "\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01", 13 },     /* more than 64 bits     */
         { "\x01\x05\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01\x01", 14 }, /* counts overflow  */
     };
     (void)state;

@@ -1,6 +1,6 @@
 /* buf - a byte string that grows, up to a limit its owner states.
- * Memory: grows by doubling; pl_buf_done() frees.  Errors: appending past 'limit' (or out of memory) sets 'failed', changes
- * nothing and returns false; every later append fails too, so a sequence may be checked once at its end. */
+ * Memory: grows by doubling; pl_buf_done() frees.  Errors: appending past 'limit' (or out of memory) sets 'failed',
+ * changes nothing and returns false; every later append fails too, so a sequence may be checked once at its end. */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
@@ -18,7 +18,7 @@ struct pl_buf {
     bool failed;
 };
 
-#define PL_BUF_DEFAULT_LIMIT ((size_t)64 << 20)
+#define PL_BUF_DEFAULT_LIMIT     ((size_t)64 << 20)
 #define PL_BUF_INIT(limit_bytes) ((struct pl_buf){ .limit = (limit_bytes) })
 
 void pl_buf_done(struct pl_buf *b);  /* for pl_cleanup too; the struct may be used again */

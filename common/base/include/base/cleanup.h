@@ -10,7 +10,7 @@
 #define PL_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define PL_NORETURN          __attribute__((noreturn))
 
-#define pl_cleanup(fn)       __attribute__((cleanup(fn)))
+#define pl_cleanup(fn) __attribute__((cleanup(fn)))
 
 /* The pointer's value; the variable itself becomes NULL, so that its cleanup does nothing. */
 #define pl_take(ptr)                                                                                                   \
@@ -28,12 +28,12 @@
         pl_taken_;                                                                                                     \
     })
 
-/* For pl_cleanup, and by hand as often as you like: free(*p), close(*fd) when it is not negative; the variable is NULL or
- * -1 afterwards. */
+/* For pl_cleanup, and by hand as often as you like: free(*p), close(*fd) when it is not negative; the variable is NULL
+ * or -1 afterwards. */
 void pl_free_p(void *p);
 void pl_close_p(int *fd);
 
-#define PL_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define PL_COUNT(array)                 (sizeof(array) / sizeof((array)[0]))
 #define PL_CONTAINER(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 #endif

@@ -1,8 +1,8 @@
 /* err - a failure for somebody else: what kind, which field, and a sentence.
  *
- * Three kinds of trouble are kept apart. A bug is an assert. An expected outcome is a return value that the caller handles.
- * A failure that a person or another program will read is a 'enum pl_code' returned plus a 'struct pl_err' filled in;
- * it is forwarded, never caught half way, and turned into a gRPC status in one table (rpc/status.c).
+ * Three kinds of trouble are kept apart. A bug is an assert. An expected outcome is a return value that the caller
+ * handles. A failure that a person or another program will read is a 'enum pl_code' returned plus a 'struct pl_err'
+ * filled in; it is forwarded, never caught half way, and turned into a gRPC status in one table (rpc/status.c).
  *
  * Library code returns errors, program code logs them, so that one failure is one log line.
  * Threads: none of this is shared.  Memory: a pl_err owns nothing and may be copied by assignment. */

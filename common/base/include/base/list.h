@@ -45,8 +45,8 @@ static inline void list_remove(struct list *l)
 
 #define list_entry(link, type, member) PL_CONTAINER(link, type, member)
 #define list_first(head, type, member) (list_empty(head) ? NULL : list_entry((head)->next, type, member))
-#define list_last(head, type, member) (list_empty(head) ? NULL : list_entry((head)->prev, type, member))
-#define list_each(it, head) for (struct list *it = (head)->next; it != (head); it = it->next)
+#define list_last(head, type, member)  (list_empty(head) ? NULL : list_entry((head)->prev, type, member))
+#define list_each(it, head)            for (struct list *it = (head)->next; it != (head); it = it->next)
 /* 'it' may be removed in the body. */
 #define list_each_safe(it, head)                                                                                       \
     for (struct list *it = (head)->next, *it##_next = it->next; it != (head); it = it##_next, it##_next = it->next)

@@ -3,7 +3,8 @@
  *     log_info("instance_started", LOG_STR("endpoint", e->name), LOG_INT("pid", pid), LOG_MS("took_ms", took));
  *
  *     text: 2026-02-11T08:15:30.123Z INFO  router instance_started endpoint="fraud" pid=4711 took_ms=3
- *     json: {"time":"...","level":"info","service":"router","event":"instance_started","endpoint":"fraud","pid":4711,...}
+ *     json:
+ * {"time":"...","level":"info","service":"router","event":"instance_started","endpoint":"fraud","pid":4711,...}
  *
  * Strings from outside are always quoted and cut at 2 KiB. Never pass a secret.
  * Threads: any; one write(2) per line to stderr.  Cost: a disabled level costs one load and formats nothing.
@@ -51,7 +52,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 #define log_at_(level, event, ...)                                                                                     \
     do {                                                                                                               \
         if ((int)(level) >= log_threshold)                                                                             \
-            log_write((level), (event), (const struct log_field[]){ __VA_ARGS__ __VA_OPT__(, ) { 0 } });               \
+            log_write((level), (event), (const struct log_field[]){ __VA_ARGS__ __VA_OPT__(, ){ 0 } });                \
     } while (0)
 #define log_debug(event, ...) log_at_(LOG_LEVEL_DEBUG, event, ##__VA_ARGS__)
 #define log_info(event, ...)  log_at_(LOG_LEVEL_INFO, event, ##__VA_ARGS__)

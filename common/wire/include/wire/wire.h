@@ -1,9 +1,9 @@
 /* wire - the protobuf wire format, one field at a time, without copying.
  *
- * The hot path does not unpack messages: the router reads a few fields of a request and passes the same bytes on, the worker
- * appends its own fields to an instance's answer. This works because a protobuf message may hold its fields in any order,
- * because of a repeated scalar field the last one counts, and because repeated sub-messages merge: so a hop adds fields by
- * appending them. Source of the rules: the Protocol Buffers encoding document.
+ * The hot path does not unpack messages: the router reads a few fields of a request and passes the same bytes on, the
+ * worker appends its own fields to an instance's answer. This works because a protobuf message may hold its fields in
+ * any order, because of a repeated scalar field the last one counts, and because repeated sub-messages merge: so a hop
+ * adds fields by appending them. Source of the rules: the Protocol Buffers encoding document.
  *
  * Bounds: a field number is 1..2^29-1, a length never passes the end, groups are refused. Nothing recurses. */
 #ifndef WIRE_WIRE_H
@@ -29,15 +29,16 @@ struct wire_field {
 struct wire_reader {
     const struct iovec *spans;
     unsigned span_count;
-    unsigned span;  /* current */
-    size_t at;      /* in the current span */
-    size_t offset;  /* from the start of the message */
+    unsigned span; /* current */
+    size_t at;     /* in the current span */
+    size_t offset; /* from the start of the message */
     size_t left;
     bool malformed; /* set when wire_next() returned false for a reason other than the end */
 };
 
 void wire_read(struct wire_reader *r, const struct iovec *spans, unsigned span_count);
-void wire_read_flat(struct wire_reader *r, struct iovec *span, const void *bytes, size_t n); /* 'span' is the reader's storage */
+void wire_read_flat(struct wire_reader *r, struct iovec *span, const void *bytes,
+                    size_t n); /* 'span' is the reader's storage */
 /* The next field, or false at the end or at malformed bytes. */
 bool wire_next(struct wire_reader *r, struct wire_field *out);
 /* Copies a BYTES field's content, at most 'cap' bytes, also when it straddles spans; returns how many. */

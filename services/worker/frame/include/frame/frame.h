@@ -2,15 +2,17 @@
  *
  *     header, 16 bytes, little endian        payload, 'length' bytes
  *     +--------+------+---------+------+----+   host -> instance                      instance -> host
- *     | length | kind | version | zero | id |   LOAD    LoadRequest            ->     LOADED  LoadResponse | FAILED RunnerError
- *     |  u32   |  u8  |   u8    | u16  | u64|   INVOKE  WorkerInvokeRequest    ->     RESULT  WorkerInvokeResponse | ERROR RunnerError
+ *     | length | kind | version | zero | id |   LOAD    LoadRequest            ->     LOADED  LoadResponse | FAILED
+ * RunnerError |  u32   |  u8  |   u8    | u16  | u64|   INVOKE  WorkerInvokeRequest    ->     RESULT
+ * WorkerInvokeResponse | ERROR RunnerError
  *     +--------+------+---------+------+----+
  *
- * One question is open at a time; the answer carries the question's id. End of file on the socket = stop (host side) or death
- * (instance side). The INVOKE payload is the caller's protobuf message as it came in plus the router's fields: the host does
- * not look into it, the instance parses it with wire/wire.h.
+ * One question is open at a time; the answer carries the question's id. End of file on the socket = stop (host side) or
+ * death (instance side). The INVOKE payload is the caller's protobuf message as it came in plus the router's fields:
+ * the host does not look into it, the instance parses it with wire/wire.h.
  *
- * Threads: none of its own.  Errors: a header that does not check out is a broken peer: close, and on the host side kill. */
+ * Threads: none of its own.  Errors: a header that does not check out is a broken peer: close, and on the host side
+ * kill. */
 #ifndef FRAME_FRAME_H
 #define FRAME_FRAME_H
 
