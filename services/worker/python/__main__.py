@@ -1,7 +1,9 @@
 """python3 -I -B FOLDER MODE: what the worker host runs.
 
-    serve             one instance: loads a model and answers requests on the socket that is descriptor 3
-    check [MODULE..]  imports what a zygote would, and prints what is here and what is missing
+    serve             one instance, not locked in: loads a model and answers requests on the socket that is descriptor 3
+    zygote LIBRARY [MODULE...]
+                      imports the modules, then makes instances as the worker host asks by descriptor 3
+    check [MODULE...] imports what a zygote would, and prints what is here and what is missing
 """
 
 import os
@@ -17,7 +19,13 @@ HOST_FD = 3
 def _serve(args):
     from pilotlight_runtime import instance
 
-    instance.serve(HOST_FD)
+    instance.live(instance.blank(HOST_FD))
+
+
+def _zygote(args):
+    from pilotlight_runtime import zygote
+
+    zygote.serve(args[0], args[1:])
 
 
 def _check(args):
@@ -26,7 +34,7 @@ def _check(args):
     print(preload.preload(args))
 
 
-_MODES = {"serve": _serve, "check": _check}
+_MODES = {"serve": _serve, "zygote": _zygote, "check": _check}
 
 
 def main(argv):

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,6 +161,17 @@ static bool answer(const struct zygote_request *r, const int *fds, unsigned fd_c
 
 /* ---- the two calls ---- */
 
+/* What has run so far left many small free blocks. glibc joins and sorts them when it is next asked for a large one: here,
+ * once, not on pages that every instance would have to copy for it. */
+static void settle_heap(void)
+{
+    void *volatile large;
+
+    (void)malloc_trim(0);
+    large = malloc((size_t)100 << 10);
+    free(large);
+}
+
 static void prepare(void)
 {
     struct pl_err err;
@@ -173,6 +185,7 @@ static void prepare(void)
     if (SANDBOX_HAS(plan.features, USER_NS))
         enter.proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     enter_stage_or_exit(&enter, STAGE_ZYGOTE);
+    settle_heap();
 }
 
 int sandbox_zygote_serve(void)

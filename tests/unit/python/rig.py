@@ -42,18 +42,21 @@ class Died(Exception):
 
 
 class Instance:
+    """Not locked in: `serve`."""
+
     def __init__(self, model_dir, memory_size_mb=1024, code_dir="", **environment):
-        ours, theirs = socket.socketpair()
-        ours.settimeout(PATIENCE)
-        self.socket = ours
+        self.socket, theirs = socket.socketpair()
+        self.socket.settimeout(PATIENCE)
         self.output = tempfile.TemporaryFile()
         self.load = LoadRequest(model_dir=str(model_dir), runtime="python", environment=environment, memory_size_mb=memory_size_mb,
                                 code_dir=str(code_dir))
         self.questions = 0
-        self.process = subprocess.Popen([sys.executable, "-I", "-B", str(RUNTIME), "serve"], stdin=subprocess.DEVNULL,
-                                        stdout=self.output, stderr=self.output, pass_fds=(3,), close_fds=True,
-                                        preexec_fn=lambda: os.dup2(theirs.fileno(), 3))
+        self.process = self._process(model_dir, theirs)
         theirs.close()
+
+    def _process(self, model_dir, theirs):
+        return subprocess.Popen([sys.executable, "-I", "-B", str(RUNTIME), "serve"], stdin=subprocess.DEVNULL, stdout=self.output,
+                                stderr=self.output, pass_fds=(3,), preexec_fn=lambda: os.dup2(theirs.fileno(), 3))
 
     def __enter__(self):
         return self

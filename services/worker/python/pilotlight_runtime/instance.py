@@ -68,7 +68,7 @@ class Instance:
         load = messages.LoadRequest(payload)
         self.memory_size_mb = load.memory_size_mb
         _set_environment(load)
-        output.open_logging(load.environment)
+        output.set_log_level(load.environment)
         start = _now_us()
         handler = Handler(load)
         loaded = _now_us()
@@ -116,12 +116,18 @@ class Instance:
                 raise link.Broken("a frame of kind %d, which is not what may come now" % kind)
 
 
-def serve(host_fd):
-    """The whole life; does not return."""
+def blank(host_fd):
+    """An instance that has no model yet. Nothing of a model is needed for this, so a zygote's copies do it ahead of need."""
     output.open_streams()
+    output.open_logging()
+    return Instance(host_fd)
+
+
+def live(instance):
+    """The rest of its life; does not return."""
     gc.enable()
     try:
-        code = Instance(host_fd).run()
+        code = instance.run()
         atexit._run_exitfuncs()
     except link.Broken as e:
         sys.stderr.write("pilotlight: %s\n" % e)

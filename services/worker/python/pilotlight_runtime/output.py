@@ -34,13 +34,18 @@ def open_streams():
     faulthandler.enable(file=2)
 
 
-def open_logging(environment):
-    """logging.info() and friends to standard error, from SAGEMAKER_CONTAINER_LOG_LEVEL on (20 = INFO)."""
-    level = environment.get("SAGEMAKER_CONTAINER_LOG_LEVEL", "")
-    logging.basicConfig(
-        stream=sys.stderr, level=int(level) if level.isdigit() else logging.INFO, format="%(levelname)s %(name)s: %(message)s"
-    )
+def open_logging():
+    """logging.info() and friends to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    logging.root.handlers[:] = [handler]
     logging.captureWarnings(True)
+
+
+def set_log_level(environment):
+    """SAGEMAKER_CONTAINER_LOG_LEVEL, a number as Python has them; 20 = INFO."""
+    level = environment.get("SAGEMAKER_CONTAINER_LOG_LEVEL", "")
+    logging.root.setLevel(int(level) if level.isdigit() else logging.INFO)
 
 
 def flush():

@@ -95,7 +95,6 @@ def prepare_imports(folder):
     for path in (os.path.join(folder, VENDOR), folder):
         if os.path.isdir(path) and path not in sys.path:
             sys.path.insert(0, path)
-    importlib.invalidate_caches()
     try:
         requirements.check(os.path.join(folder, "requirements.txt"))
     except requirements.Unsatisfied as e:
