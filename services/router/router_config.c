@@ -19,9 +19,10 @@ const struct config_row router_config_rows[] = {
     CONFIG_STRING(S, control, "control", "127.0.0.1:8082", "gRPC target of control, which says what is to be served"),
     CONFIG_STRING(S, router_id, "router_id", NULL,
                   "name of this router, unique among routers; empty for the machine's name"),
-    CONFIG_STRING(S, snapshot, "snapshot", NULL,
-                  "file that keeps what is to be served, to start from when control is down; beside it, in FILE.reports, "
-                  "numbers that control has not taken yet; empty for neither"),
+    CONFIG_STRING(
+        S, snapshot, "snapshot", NULL,
+        "file that keeps what is to be served, to start from when control is down; beside it, in FILE.reports, "
+        "numbers that control has not taken yet; empty for neither"),
     CONFIG_DURATION(S, keep_alive_ms, "keep_alive", "10m", 0, 7 * CONFIG_DAY_MS,
                     "how long an idle instance stays, for variants that do not say"),
     CONFIG_DURATION(S, capacity_wait_ms, "capacity_wait", "5s", 0, 10 * MINUTE_MS,

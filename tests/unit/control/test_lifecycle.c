@@ -1,275 +1,7 @@
-/* Whole lives of endpoints on virtual time: a world of hosts and routers that the test plays, the real database
- * underneath. The story of statuses is compared; a random play with crashes checks what must hold whatever happens. */
-#include "fixtures.h"
-
-#include "endpoint_change.h"
-#include "lifecycle.h"
-#include "limit.h"
+/* Whole lives of endpoints on virtual time: the story of statuses is compared. */
+#include "lives.h"
 
 #include <sqlite3.h>
-
-#define CALLS 64
-
-struct fake_call {
-    bool open;
-    lifecycle_prepared_fn *done;
-    void *arg;
-    char host[LIFECYCLE_HOST_SIZE];
-    char variant[64];
-    char sha256[65]; /* asked for */
-};
-
-static struct world {
-    struct folder folder;
-    struct store *store;
-    struct limits limits;
-    struct lifecycle *lifecycle;
-    int64_t now, wake;
-    unsigned hosts; /* "host-0", "host-1" */
-    struct fake_call calls[CALLS];
-    unsigned started; /* calls ever */
-    int64_t applied;  /* by the routers */
-    bool busy;        /* requests of deleted endpoints are in flight */
-    char story[4096];
-} w;
-static struct pl_err err;
-
-static void tell(const char *fmt, ...)
-{
-    size_t n = strlen(w.story);
-    va_list args;
-    va_start(args, fmt);
-    (void)vsnprintf(w.story + n, sizeof(w.story) - n, fmt, args);
-    va_end(args);
-}
-
-/* ---- ports ---- */
-
-static int64_t now_ms(void *arg)
-{
-    (void)arg;
-    return w.now;
-}
-
-static int64_t wall_ms(void *arg)
-{
-    (void)arg;
-    return 1000000 + w.now;
-}
-
-static void wake_at(void *arg, int64_t at_ms)
-{
-    (void)arg;
-    w.wake = at_ms;
-}
-
-static void *prepare(void *arg, const Pilotlight__Internal__V1__VariantSpec *spec, const char *avoid,
-                     int64_t timeout_ms, lifecycle_prepared_fn *done, void *done_arg,
-                     char out_host[LIFECYCLE_HOST_SIZE])
-{
-    (void)arg;
-    assert_true(timeout_ms > 0);
-    assert_string_equal(spec->runtime, "xgboost");
-    assert_true(spec->invoke_timeout_ms == 60000 && spec->start_timeout_ms == 180000);
-    if (w.hosts == 0)
-        return NULL;
-    struct fake_call *c = NULL;
-    for (size_t i = 0; i < CALLS && !c; i++)
-        c = w.calls[i].open ? NULL : &w.calls[i];
-    assert_non_null(c);
-    *c = (struct fake_call){ .open = true, .done = done, .arg = done_arg };
-    (void)snprintf(c->host, sizeof(c->host), "host-%d", w.hosts > 1 && strcmp(avoid, "host-0") == 0);
-    (void)snprintf(c->variant, sizeof(c->variant), "%s", spec->variant_name);
-    (void)snprintf(c->sha256, sizeof(c->sha256), "%s", spec->artifact_sha256);
-    memcpy(out_host, c->host, sizeof(c->host));
-    w.started++;
-    return c;
-}
-
-static void cancel(void *arg, void *call)
-{
-    struct fake_call *c = call;
-    (void)arg;
-    assert_true(c->open);
-    c->open = false;
-}
-
-static bool applied(void *arg, int64_t version)
-{
-    (void)arg;
-    return w.applied >= version;
-}
-
-static bool drained(void *arg, const char *endpoint, int64_t version)
-{
-    (void)endpoint;
-    return applied(arg, version) && !w.busy;
-}
-
-static void changed(void *arg, const char *endpoint)
-{
-    (void)arg;
-    pl_cleanup(record_free_p) Pilotlight__V1__Endpoint *e = record_get(w.store, STORE_ENDPOINT, endpoint, &err);
-    assert_non_null(e);
-    tell("[%d] %s %s\n", (int)w.now, endpoint, endpoint_status_name((int)e->status));
-}
-
-static void deleted(void *arg, const Pilotlight__V1__Endpoint *last)
-{
-    (void)arg;
-    tell("[%d] %s gone\n", (int)w.now, last->name);
-}
-
-/* ---- the world ---- */
-
-static void start_control(void)
-{
-    static const struct lifecycle_ports ports = {
-        .now_ms = now_ms,
-        .wall_ms = wall_ms,
-        .wake_at = wake_at,
-        .prepare = prepare,
-        .cancel = cancel,
-        .applied = applied,
-        .drained = drained,
-        .changed = changed,
-        .deleted = deleted,
-    };
-    static const struct lifecycle_settings settings = {
-        .prepare_ms = 180000, .publish_ms = 10000, .drain_ms = 90000, .settle_ms = 2000
-    };
-    w.wake = INT64_MAX;
-    assert_ok(store_open(&w.store, w.folder.database, &err));
-    w.lifecycle = lifecycle_new(w.store, &w.limits, &ports, &settings);
-    assert_ok(lifecycle_resume(w.lifecycle, &err));
-}
-
-/* What a kill leaves: no call of the process is heard of again, the rows stay. */
-static void crash(void)
-{
-    lifecycle_free(w.lifecycle);
-    store_close(w.store);
-    for (size_t i = 0; i < CALLS; i++)
-        assert_false(w.calls[i].open);
-}
-
-static int setup(void **state)
-{
-    static const char *const models[] = { "m", "n" };
-    (void)state;
-    memset(&w, 0, sizeof(w));
-    limits_init(&w.limits);
-    folder_make(&w.folder);
-    w.hosts = 2;
-    w.applied = INT64_MAX;
-    start_control();
-    put_model(w.store, &w.limits, "m", 1);
-    put_model(w.store, &w.limits, "n", 1);
-    put_config(w.store, &w.limits, "one", models, 1);
-    put_config(w.store, &w.limits, "two", models, 2);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    crash();
-    folder_remove(&w.folder);
-    return 0;
-}
-
-static void advance(int64_t to_ms)
-{
-    for (int turns = 0; w.wake <= to_ms; turns++) {
-        assert_true(turns < 2000); /* it would spin */
-        if (w.wake > w.now)
-            w.now = w.wake;
-        w.wake = INT64_MAX;
-        lifecycle_tick(w.lifecycle);
-    }
-    w.now = to_ms;
-}
-
-static struct fake_call *call_of(const char *variant)
-{
-    for (size_t i = 0; i < CALLS; i++)
-        if (w.calls[i].open && strcmp(w.calls[i].variant, variant) == 0)
-            return &w.calls[i];
-    return NULL;
-}
-
-static unsigned open_calls(void)
-{
-    unsigned n = 0;
-    for (size_t i = 0; i < CALLS; i++)
-        n += w.calls[i].open;
-    return n;
-}
-
-static void answer(struct fake_call *c, enum pl_code code, const char *text)
-{
-    Pilotlight__Internal__V1__PrepareModelResponse reply = PILOTLIGHT__INTERNAL__V1__PREPARE_MODEL_RESPONSE__INIT;
-    Pilotlight__V1__ModelFacts facts = PILOTLIGHT__V1__MODEL_FACTS__INIT;
-    struct pl_err status = { .code = code };
-    assert_non_null(c);
-    if (code != PL_OK)
-        (void)pl_fail(&status, code, NULL, "%s", text);
-    facts.features = 10;
-    reply.artifact_sha256 = TEXT(text);
-    reply.facts = &facts;
-    c->open = false;
-    c->done(c->arg, &status, code == PL_OK ? &reply : NULL);
-}
-
-static void create(const char *name, const char *config)
-{
-    Pilotlight__V1__CreateEndpointRequest r = PILOTLIGHT__V1__CREATE_ENDPOINT_REQUEST__INIT;
-    pl_cleanup(record_free_p) Pilotlight__V1__Endpoint *e = NULL;
-    r.name = TEXT(name);
-    r.endpoint_config_name = TEXT(config);
-    assert_ok(endpoint_create(w.store, &w.limits, &r, wall_ms(NULL), &e, &err));
-    assert_int_equal(e->status, ENDPOINT_STATUS(CREATING));
-    assert_string_equal(e->pending_endpoint_config_name, config);
-    lifecycle_start(w.lifecycle, name);
-}
-
-static enum pl_code update(const char *name, const char *config)
-{
-    Pilotlight__V1__UpdateEndpointRequest r = PILOTLIGHT__V1__UPDATE_ENDPOINT_REQUEST__INIT;
-    pl_cleanup(record_free_p) Pilotlight__V1__Endpoint *e = NULL;
-    r.name = TEXT(name);
-    r.endpoint_config_name = TEXT(config);
-    enum pl_code code = endpoint_update(w.store, &w.limits, &r, wall_ms(NULL), &e, &err);
-    if (code == PL_OK) {
-        assert_int_equal(e->status, ENDPOINT_STATUS(UPDATING));
-        lifecycle_start(w.lifecycle, name);
-    }
-    return code;
-}
-
-static enum pl_code delete (const char *name) {
-    enum pl_code code = endpoint_delete(w.store, name, wall_ms(NULL), &err);
-    if (code == PL_OK) lifecycle_start(w.lifecycle, name);
-    return code;
-}
-
-static Pilotlight__V1__Endpoint *look(const char *name)
-{
-    Pilotlight__V1__Endpoint *e = record_get(w.store, STORE_ENDPOINT, name, &err);
-    assert_non_null(e);
-    return e;
-}
-
-static void in_service(const char *name)
-{
-    create(name, "one");
-    answer(call_of("main"), PL_OK, SHA_A);
-    pl_cleanup(record_free_p) Pilotlight__V1__Endpoint *e = look(name);
-    assert_int_equal(e->status, ENDPOINT_STATUS(IN_SERVICE));
-    w.story[0] = '\0';
-}
-
-/* ---- lives ---- */
 
 static void test_a_creation(void **state)
 {
@@ -519,8 +251,8 @@ static void test_endpoints_outlive_their_models_and_configs(void **state)
     drop_resource(STORE_CONFIG, "one");
     drop_resource(STORE_CONFIG, "two");
     drop_resource(STORE_MODEL, "m");
-    crash();
-    start_control();
+    lives_crash();
+    lives_start();
     answer(call_of("main"), PL_OK, SHA_A);
     answer(call_of("second"), PL_OK, SHA_A);
     advance(w.now + 5000);
@@ -545,8 +277,8 @@ static void test_a_crash_at_each_step(void **state)
 {
     (void)state;
     create("preparing", "one");
-    crash();
-    start_control();
+    lives_crash();
+    lives_start();
     answer(call_of("main"), PL_OK, SHA_A);
     pl_cleanup(record_free_p) Pilotlight__V1__Endpoint *e = look("preparing");
     assert_int_equal(e->status, ENDPOINT_STATUS(IN_SERVICE));
@@ -554,17 +286,17 @@ static void test_a_crash_at_each_step(void **state)
     w.applied = 0;
     create("publishing", "one");
     answer(call_of("main"), PL_OK, SHA_A);
-    crash();
+    lives_crash();
     w.applied = INT64_MAX;
     w.story[0] = '\0';
-    start_control();
+    lives_start();
     assert_string_equal(w.story, ""); /* routers get time to come back */
     advance(w.now + 2000);
     assert_string_equal(w.story, "[2000] publishing IN_SERVICE\n");
 
     assert_int_equal(update("publishing", "two"), PL_OK);
-    crash();
-    start_control();
+    lives_crash();
+    lives_start();
     answer(call_of("main"), PL_PRECONDITION, "gone bad");
     pl_cleanup(record_free_p) Pilotlight__V1__Endpoint *rolled = look("publishing");
     assert_int_equal(rolled->status, ENDPOINT_STATUS(IN_SERVICE));
@@ -572,10 +304,10 @@ static void test_a_crash_at_each_step(void **state)
 
     w.busy = true;
     assert_int_equal(delete ("publishing"), PL_OK);
-    crash();
+    lives_crash();
     w.busy = false;
     w.story[0] = '\0';
-    start_control();
+    lives_start();
     advance(w.now + 2000);
     assert_string_equal(w.story, "[4000] publishing gone\n");
 }
@@ -596,8 +328,8 @@ static void test_a_crash_while_rolling_back(void **state)
     record_set_text(&r->failure_reason, "why");
     assert_ok(endpoint_move(w.store, &row, r, ENDPOINT_STATUS(ROLLING_BACK), false, 1, &err));
     assert_ok(store_commit(&tx, &err));
-    crash();
-    start_control();
+    lives_crash();
+    lives_start();
     advance(w.now + 2000);
     pl_cleanup(record_free_p) Pilotlight__V1__Endpoint *e = look("e");
     assert_int_equal(e->status, ENDPOINT_STATUS(IN_SERVICE));
@@ -622,113 +354,9 @@ static void test_a_database_that_cannot_be_written(void **state)
     assert_int_equal(w.started, 1); /* proven once */
 }
 
-/* ---- a random play ---- */
-
-static uint64_t seed;
-static unsigned dice(unsigned n)
-{
-    seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (unsigned)(seed >> 33) % n;
-}
-
-static const char *const names[] = { "a", "b", "c" };
-
-/* What holds between any two events. */
-static void check_invariants(void)
-{
-    for (size_t i = 0; i < PL_COUNT(names); i++) {
-        pl_cleanup(store_row_done) struct store_row row = { 0 };
-        if (store_get(w.store, STORE_ENDPOINT, names[i], &row, &err) != PL_OK)
-            continue;
-        pl_cleanup(record_free_p) Pilotlight__Internal__V1__EndpointRecord *r = record_endpoint(&row, &err);
-        assert_non_null(r);
-        bool proving = row.status == ENDPOINT_STATUS(CREATING) || row.status == ENDPOINT_STATUS(UPDATING);
-        assert_true(!r->pending || proving);
-        if (row.status != ENDPOINT_STATUS(CREATING) && row.status != ENDPOINT_STATUS(DELETING))
-            assert_true((r->serving != NULL) == (row.status != ENDPOINT_STATUS(FAILED)));
-        if (row.status == ENDPOINT_STATUS(FAILED) || row.status == ENDPOINT_STATUS(ROLLING_BACK))
-            assert_true(*r->failure_reason != '\0');
-        for (size_t k = 0; r->serving && k < r->serving->n_variants; k++) /* never an unproven one */
-            assert_int_equal(strlen(r->serving->variants[k]->variant->artifact_sha256), 64);
-        assert_true(row.version <= store_version(w.store));
-    }
-}
-
-static void random_event(void)
-{
-    static const enum pl_code codes[] = { PL_OK, PL_OK, PL_OK, PL_UNAVAILABLE, PL_EXHAUSTED, PL_PRECONDITION };
-    const char *name = names[dice(PL_COUNT(names))], *config = dice(2) ? "one" : "two";
-    pl_cleanup(store_row_done) struct store_row row = { 0 };
-    switch (dice(8)) {
-    case 0:
-        if (store_get(w.store, STORE_ENDPOINT, name, &row, &err) != PL_OK)
-            create(name, config);
-        break;
-    case 1:
-        (void)update(name, config);
-        break;
-    case 2:
-        if (dice(3) == 0)
-            (void)delete (name);
-        break;
-    case 3:
-        w.applied = dice(2) ? INT64_MAX : 0;
-        w.busy = dice(2);
-        lifecycle_routers_changed(w.lifecycle);
-        break;
-    case 4:
-        w.hosts = dice(3);
-        lifecycle_hosts_changed(w.lifecycle);
-        break;
-    case 5:
-        if (dice(4) == 0) {
-            crash();
-            start_control();
-        }
-        break;
-    default:
-        for (size_t i = 0, from = dice(CALLS); i < CALLS; i++) {
-            struct fake_call *c = &w.calls[(from + i) % CALLS];
-            enum pl_code code = codes[dice(PL_COUNT(codes))];
-            if (c->open) {
-                answer(c, code, code == PL_OK ? SHA_A : "trouble");
-                break;
-            }
-        }
-    }
-    advance(w.now + dice(3) * dice(3000));
-}
-
-static void test_random_lives_settle(void **state)
-{
-    for (uint64_t run = 1; run <= 40; run++) {
-        seed = run;
-        for (int i = 0; i < 60; i++) {
-            random_event();
-            check_invariants();
-            w.story[0] = '\0';
-        }
-        w.applied = INT64_MAX; /* now the world is kind */
-        w.busy = false;
-        w.hosts = 1;
-        lifecycle_hosts_changed(w.lifecycle);
-        for (int i = 0; i < 100 && lifecycle_count(w.lifecycle) > 0; i++) {
-            for (size_t k = 0; k < CALLS; k++)
-                if (w.calls[k].open)
-                    answer(&w.calls[k], PL_OK, SHA_A);
-            advance(w.now + 1000);
-        }
-        if (lifecycle_count(w.lifecycle) > 0)
-            fail_msg("run %d does not settle", (int)run);
-        check_invariants();
-        teardown(state);
-        setup(state);
-    }
-}
-
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, lives_setup, lives_teardown)
     const struct CMUnitTest tests[] = {
         T(test_a_creation),
         T(test_routers_are_waited_for),
@@ -748,7 +376,6 @@ int main(void)
         T(test_a_crash_at_each_step),
         T(test_a_crash_while_rolling_back),
         T(test_a_database_that_cannot_be_written),
-        T(test_random_lives_settle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
