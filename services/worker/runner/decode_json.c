@@ -2,7 +2,7 @@
 #include "decode.h"
 
 #include "matrix.h"
-#include "number.h"
+#include "base/number.h"
 #include "refuse.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 #include "runner_test.h"
 
-#include "number.h"
+#include "base/number.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 /* number - decimal text to a double, correctly rounded and independent of the locale. */
-#ifndef RUNNER_NUMBER_H
-#define RUNNER_NUMBER_H
+#ifndef BASE_NUMBER_H
+#define BASE_NUMBER_H
 
 #include <stddef.h>
 
