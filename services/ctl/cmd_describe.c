@@ -68,6 +68,19 @@ static void limits(const Pilotlight__V1__ProductionVariant *v)
     text(2, "start timeout", pl_duration_text(v->start_timeout_ms ? v->start_timeout_ms : 180000, buffer));
 }
 
+/* Runtimes without such a thing say nothing about it. */
+static void forests(const Pilotlight__V1__ModelFacts *f)
+{
+    const char *served = f->forests == 0               ? "no, by the runtime's library"
+                         : f->forests < f->model_files ? "some of them, the others by the runtime's library"
+                                                       : "yes";
+
+    if (f->forests > 0 || *f->forest_note)
+        text(2, "compiled forest", served);
+    if (*f->forest_note)
+        text(2, "compiled forest, note", f->forest_note);
+}
+
 static void facts(const Pilotlight__V1__ModelFacts *f)
 {
     char buffer[24];
@@ -80,6 +93,7 @@ static void facts(const Pilotlight__V1__ModelFacts *f)
         number(2, "outputs per row", f->outputs);
     if (f->model_files > 1)
         number(2, "models in the ensemble", f->model_files);
+    forests(f);
     text(2, "artifact", output_bytes(f->artifact_bytes, buffer));
     text(2, "unpacked", output_bytes(f->unpacked_bytes, buffer));
     number(2, "proof: fetch, ms", f->fetch_ms);

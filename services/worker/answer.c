@@ -139,6 +139,10 @@ static bool read_fact(const struct wire_field *f, struct model_facts *out)
         return read_count(f, &out->outputs);
     case 5:
         return read_count(f, &out->model_files);
+    case 11:
+        return read_count(f, &out->forests);
+    case 12:
+        return read_text(f, out->forest_note, sizeof(out->forest_note));
     default:
         return false; /* the rest is the host's to say */
     }

@@ -26,6 +26,8 @@ struct model_facts {
     char runtime_version[65];
     char objective[65];
     int32_t features, outputs, model_files;
+    int32_t forests; /* of the files: served by a compiled forest */
+    char forest_note[257];
     int64_t load_us, warm_us;
 };
 /* A LoadResponse. False: a lie. */

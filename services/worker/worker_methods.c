@@ -140,6 +140,8 @@ static void fill_facts(Pilotlight__V1__ModelFacts *out, const struct instance *i
     out->features = in->facts.features;
     out->outputs = in->facts.outputs;
     out->model_files = in->facts.model_files;
+    out->forests = in->facts.forests;
+    out->forest_note = (char *)in->facts.forest_note;
     out->artifact_bytes = t->artifact_bytes;
     out->unpacked_bytes = unpacked_bytes;
     out->fetch_ms = t->fetch_ms;

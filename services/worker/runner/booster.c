@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "compiler/source.h"
 #include "matrix.h"
 #include "refuse.h"
 
@@ -20,10 +21,10 @@ struct booster {
     DMatrixHandle proxy;
     struct booster_facts facts;
     bool in_place;
-    char config[192];  /* of every prediction */
-    float *padded;     /* rows with fewer columns than the model, made full with missing values */
-    size_t padded_cap; /* in cells */
-    uint64_t *starts;  /* of a slice of a sparse matrix */
+    char config[192], margin_config[192]; /* of every prediction */
+    float *padded;                        /* rows with fewer columns than the model, made full with missing values */
+    size_t padded_cap;                    /* in cells */
+    uint64_t *starts;                     /* of a slice of a sparse matrix */
     size_t start_cap;
 };
 
@@ -144,13 +145,49 @@ static enum pl_code read_facts(struct booster *b, const char *name, struct pl_er
     return PL_OK;
 }
 
+const char *booster_misreads(const struct source *s)
+{
+    int major, minor, patch;
+
+    XGBoostVersion(&major, &minor, &patch);
+    if (s->base_scores_are_list && (major < 3 || (major == 3 && minor < 1)))
+        return "its base_score is a list, which this library takes for 0.5";
+    if (s->weights_inside && (major < 3 || (major == 3 && minor < 4)))
+        return "its trees are weighted (dropout), which this library overlooks";
+    return NULL;
+}
+
+/* Of a document; the trees are passed over. The binary format is of versions that the library knows. */
+static enum pl_code check_understood(const char *name, const void *bytes, size_t n, struct pl_err *err)
+{
+    pl_cleanup(source_free_p) struct source *s = NULL;
+    struct refuse_quote q = refuse_quote(name, strlen(name));
+    char library[32];
+    struct pl_err unread;
+
+    if (source_read(&s, bytes, n, false, &unread) != PL_OK || !booster_misreads(s))
+        return PL_OK; /* what is unreadable, the library says better */
+    booster_version(library, sizeof(library));
+    return refuse(err, STATUS_FAILED,
+                  "Unable to load model: %s: it was saved by xgboost %d.%d.%d, and %s would misread it: %s", q.text,
+                  s->version[0], s->version[1], s->version[2], library, booster_misreads(s));
+}
+
+static void write_config(char *out, size_t size, int type, unsigned end)
+{
+    (void)snprintf(out, size,
+                   "{\"type\":%d,\"training\":false,\"iteration_begin\":0,\"iteration_end\":%u,\"strict_shape\":false,"
+                   "\"missing\":NaN,\"cache_id\":0}",
+                   type, end);
+}
+
 enum pl_code booster_open(struct booster **out, const char *name, const void *bytes, size_t n, struct pl_err *err)
 {
     struct refuse_quote q = refuse_quote(name, strlen(name));
     struct booster *b;
     char reason[512];
 
-    if (check_format(name, bytes, n, err) != PL_OK)
+    if (check_format(name, bytes, n, err) != PL_OK || check_understood(name, bytes, n, err) != PL_OK)
         return PL_MODEL;
     b = PL_NEW(struct booster);
     if (XGBoosterCreate(NULL, 0, &b->handle) != 0 || XGBoosterSetParam(b->handle, "nthread", "1") != 0 ||
@@ -165,10 +202,8 @@ enum pl_code booster_open(struct booster **out, const char *name, const void *by
         booster_close(b);
         return PL_MODEL;
     }
-    (void)snprintf(b->config, sizeof(b->config),
-                   "{\"type\":0,\"training\":false,\"iteration_begin\":0,\"iteration_end\":%u,\"strict_shape\":false,"
-                   "\"missing\":NaN,\"cache_id\":0}",
-                   iteration_end(b));
+    write_config(b->config, sizeof(b->config), 0, iteration_end(b));
+    write_config(b->margin_config, sizeof(b->margin_config), 1, iteration_end(b));
     *out = b;
     return PL_OK;
 }
@@ -268,7 +303,7 @@ struct result {
     const float *values;
 };
 
-static int predict_dense(struct booster *b, const float *values, size_t count, struct result *out)
+static int predict_dense(struct booster *b, const char *config, const float *values, size_t count, struct result *out)
 {
     DMatrixHandle copy = NULL;
     char array[160];
@@ -276,11 +311,11 @@ static int predict_dense(struct booster *b, const float *values, size_t count, s
 
     if (b->in_place) {
         describe(array, sizeof(array), values, count, b->facts.features, "<f4");
-        return XGBoosterPredictFromDense(b->handle, array, b->config, b->proxy, &out->shape, &out->dims, &out->values);
+        return XGBoosterPredictFromDense(b->handle, array, config, b->proxy, &out->shape, &out->dims, &out->values);
     }
     failed = XGDMatrixCreateFromMat_omp(values, count, b->facts.features, NAN, &copy, 1);
     if (!failed) {
-        failed = XGBoosterPredictFromDMatrix(b->handle, copy, b->config, &out->shape, &out->dims, &out->values);
+        failed = XGBoosterPredictFromDMatrix(b->handle, copy, config, &out->shape, &out->dims, &out->values);
         (void)XGDMatrixFree(copy);
     }
     return failed;
@@ -309,12 +344,28 @@ static int predict_sparse(struct booster *b, const struct matrix *m, size_t firs
     return failed;
 }
 
+static enum pl_code take_result(const struct result *r, int failed, size_t count, const float **out_values,
+                                size_t *out_width, bool *out_list, struct pl_err *err)
+{
+    char reason[512];
+
+    if (failed)
+        return refuse(err, STATUS_BAD_REQUEST, "Unable to evaluate payload provided: %s", last_error(reason));
+    *out_width = 1;
+    for (bst_ulong i = 1; i < r->dims; i++)
+        *out_width *= r->shape[i];
+    if (r->dims == 0 || r->shape[0] != count || *out_width == 0)
+        return refuse(err, STATUS_FAILED, "Unable to evaluate payload provided: the model answered another shape");
+    *out_values = r->values;
+    *out_list = r->dims > 1;
+    return PL_OK;
+}
+
 enum pl_code booster_predict(struct booster *b, const struct matrix *m, size_t first, size_t count,
                              const float **out_values, size_t *out_width, bool *out_list, struct pl_err *err)
 {
     struct result r = { 0 };
     const float *rows = NULL;
-    char reason[512];
     int failed;
 
     assert(count > 0 && first + count <= m->rows && m->cols <= b->facts.features);
@@ -325,16 +376,30 @@ enum pl_code booster_predict(struct booster *b, const struct matrix *m, size_t f
     } else {
         if (full_rows(b, m, first, count, &rows, err) != PL_OK)
             return PL_MODEL;
-        failed = predict_dense(b, rows, count, &r);
+        failed = predict_dense(b, b->config, rows, count, &r);
     }
-    if (failed)
-        return refuse(err, STATUS_BAD_REQUEST, "Unable to evaluate payload provided: %s", last_error(reason));
-    *out_width = 1;
-    for (bst_ulong i = 1; i < r.dims; i++)
-        *out_width *= r.shape[i];
-    if (r.dims == 0 || r.shape[0] != count || *out_width == 0)
-        return refuse(err, STATUS_FAILED, "Unable to evaluate payload provided: the model answered another shape");
-    *out_values = r.values;
-    *out_list = r.dims > 1;
+    return take_result(&r, failed, count, out_values, out_width, out_list, err);
+}
+
+enum pl_code booster_margins(struct booster *b, const float *rows, size_t count, const float **out_values,
+                             size_t *out_width, struct pl_err *err)
+{
+    struct result r = { 0 };
+    int failed = predict_dense(b, b->margin_config, rows, count, &r);
+    bool list;
+
+    return take_result(&r, failed, count, out_values, out_width, &list, err);
+}
+
+enum pl_code booster_save(struct booster *b, const void **out_bytes, size_t *out_n, struct pl_err *err)
+{
+    const char *bytes;
+    char reason[512];
+    bst_ulong n;
+
+    if (XGBoosterSaveModelToBuffer(b->handle, "{\"format\":\"ubj\"}", &n, &bytes) != 0)
+        return refuse(err, STATUS_FAILED, "XGBoost cannot save it: %s", last_error(reason));
+    *out_bytes = bytes;
+    *out_n = n;
     return PL_OK;
 }

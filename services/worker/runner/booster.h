@@ -24,7 +24,8 @@ struct booster_facts {
 };
 
 /* Loads the bytes of one file; 'name' is for messages. Format (JSON, UBJSON, binary) is told by the content, never by
- * the name. PL_MODEL 500. */
+ * the name. PL_MODEL 500; also for what a newer XGBoost saved and this one would read without complaint, but wrongly.
+ */
 PL_MUST_CHECK enum pl_code booster_open(struct booster **out, const char *name, const void *bytes, size_t n,
                                         struct pl_err *err);
 void booster_close(struct booster *b);
@@ -36,6 +37,17 @@ const struct booster_facts *booster_facts(const struct booster *b);
 PL_MUST_CHECK enum pl_code booster_predict(struct booster *b, const struct matrix *m, size_t first, size_t count,
                                            const float **out_values, size_t *out_width, _Bool *out_list,
                                            struct pl_err *err);
+
+/* The same before the objective's transformation, of dense rows with all columns. */
+PL_MUST_CHECK enum pl_code booster_margins(struct booster *b, const float *rows, size_t count, const float **out_values,
+                                           size_t *out_width, struct pl_err *err);
+
+/* The model as this library would save it, in UBJSON; the booster's, until its next call. PL_MODEL 500. */
+PL_MUST_CHECK enum pl_code booster_save(struct booster *b, const void **out_bytes, size_t *out_n, struct pl_err *err);
+
+struct source;
+/* Why this library, which takes the file, would not predict what it was trained to; NULL: it would. Static text. */
+const char *booster_misreads(const struct source *s);
 
 /* "xgboost 1.7.4" */
 void booster_version(char *out, size_t size);

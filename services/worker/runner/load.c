@@ -11,7 +11,15 @@
 enum { REQUEST_MODEL_DIR = 1, REQUEST_RUNTIME = 2, REQUEST_ENVIRONMENT = 3 };
 enum { ENTRY_KEY = 1, ENTRY_VALUE = 2 };
 enum { RESPONSE_FACTS = 1, RESPONSE_LOAD_US = 2, RESPONSE_WARM_US = 3 };
-enum { FACTS_VERSION = 1, FACTS_OBJECTIVE = 2, FACTS_FEATURES = 3, FACTS_OUTPUTS = 4, FACTS_FILES = 5 };
+enum {
+    FACTS_VERSION = 1,
+    FACTS_OBJECTIVE = 2,
+    FACTS_FEATURES = 3,
+    FACTS_OUTPUTS = 4,
+    FACTS_FILES = 5,
+    FACTS_FORESTS = 11,
+    FACTS_NOTE = 12
+};
 enum { ERROR_STATUS = 1, ERROR_MESSAGE = 2 };
 
 #define MAX_NAME  256
@@ -91,7 +99,7 @@ static uint8_t *put_text(uint8_t *out, uint32_t field, const char *text)
 
 void load_response_write(struct pl_buf *out, const struct model_facts *facts, int64_t load_us, int64_t warm_us)
 {
-    uint8_t inner[sizeof(*facts) + 5 * WIRE_MAX_HEADER], outer[sizeof(inner) + 3 * WIRE_MAX_HEADER];
+    uint8_t inner[sizeof(*facts) + 7 * WIRE_MAX_HEADER], outer[sizeof(inner) + 3 * WIRE_MAX_HEADER];
     uint8_t *end = inner;
 
     end = put_text(end, FACTS_VERSION, facts->version);
@@ -99,6 +107,8 @@ void load_response_write(struct pl_buf *out, const struct model_facts *facts, in
     end = wire_put_varint(end, FACTS_FEATURES, facts->features);
     end = wire_put_varint(end, FACTS_OUTPUTS, facts->outputs);
     end = wire_put_varint(end, FACTS_FILES, facts->files);
+    end = wire_put_varint(end, FACTS_FORESTS, facts->forests);
+    end = put_text(end, FACTS_NOTE, facts->note);
     end = wire_put_bytes(outer, RESPONSE_FACTS, inner, (size_t)(end - inner));
     end = wire_put_varint(end, RESPONSE_LOAD_US, (uint64_t)load_us);
     end = wire_put_varint(end, RESPONSE_WARM_US, (uint64_t)warm_us);

@@ -3,6 +3,7 @@
  *
  * Modes are run in one of two ways: as they are, or as `zygote MODE`, which is how a worker does it: that process loads
  * this program once and then, for every request, makes a process in a sandbox of its own that runs MODE. */
+#include "compile_model.h"
 #include "sandbox/probe.h"
 #include "sandbox/zygote.h"
 #include "serve.h"
@@ -48,6 +49,21 @@ static int unpack_inside(int argc, char **argv)
     return unpack_main(argc, argv);
 }
 
+/* Its model is where an instance's is: in the current folder. */
+static int compile_inside(int argc, char **argv)
+{
+    int model, out;
+
+    (void)sandbox_zygote_assigned();
+    model = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    out = open(sandbox_work_folder(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (model < 0 || out < 0 || dup2(model, HOST_FD) < 0 || dup2(out, WORK_FD) < 0) {
+        (void)fprintf(stderr, "pilotlight-runner: cannot open the folder to compile: %s\n", strerror(errno));
+        return EXIT_FAILURE;
+    }
+    return compile_main(argc, argv);
+}
+
 static int run_version(int argc, char **argv)
 {
     (void)argc, (void)argv;
@@ -64,6 +80,8 @@ static const struct mode {
     { "serve", run_serve, serve_inside, true, "loads a model and answers requests on the socket that is descriptor 3" },
     { "unpack", unpack_main, unpack_inside, true,
       "unpacks the artifact that is descriptor 3 into the folder that is descriptor 4" },
+    { "compile", compile_main, compile_inside, true,
+      "compiles the model in the folder that is descriptor 3 into the folder that is descriptor 4" },
     { "zygote", run_zygote, NULL, true,
       "MODE: makes processes that run MODE in sandboxes, as descriptor 3 asks for them" },
     { "probe", sandbox_probe_main, sandbox_trial_main, false,

@@ -33,11 +33,13 @@ struct prediction {
 };
 
 struct model_facts {
-    char version[32];   /* "xgboost 1.7.4"    */
+    char version[48];   /* "xgboost 1.7.4"    */
     char objective[64]; /* "reg:squarederror" */
     uint32_t features;
     uint32_t outputs;
     uint32_t files;
+    uint32_t forests; /* of the files: served by a compiled forest, not by XGBoost's library */
+    char note[256];   /* why not all of them are, or why one is not proven; "" */
 };
 
 /* Loads every regular file of the top level of 'dir' whose name does not start with ".", or only the first by name when

@@ -1,29 +1,25 @@
-/* The model of the XGBoost runtime: one booster, or several that vote. */
+/* The model of the XGBoost runtime: one member (member.h), or several that vote. */
 #include "model.h"
 
 #include "base/mem.h"
-#include "booster.h"
 #include "matrix.h"
+#include "member.h"
+#include "model_files.h"
 #include "refuse.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define MAX_FILES 64
-/* Rows go to XGBoost in pieces of so many cells: bounds what it and padding allocate. */
+/* Rows are predicted in pieces of so many cells: bounds what that allocates. */
 #define CHUNK_CELLS ((size_t)1 << 20)
 /* A request's results that are kept as room for the next. */
 #define KEEP_CELLS ((size_t)64 << 10)
 
 struct model {
-    struct booster *boosters[MAX_FILES];
+    struct member *members[MODEL_MAX_FILES];
     unsigned count;
     enum output_meaning meaning;
     bool vote; /* the most frequent answer, not the mean */
@@ -33,70 +29,6 @@ struct model {
     float *ballots; /* vote: count * rows of a piece */
     size_t ballot_cap;
 };
-
-struct name_list {
-    char *names[MAX_FILES];
-    unsigned count;
-};
-
-static void name_list_done(struct name_list *l)
-{
-    for (unsigned i = 0; i < l->count; i++)
-        free(l->names[i]);
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static enum pl_code list_files(const char *path, struct name_list *out, struct pl_err *err)
-{
-    DIR *dir = opendir(path);
-    struct dirent *entry;
-    enum pl_code code = PL_OK;
-
-    if (!dir)
-        return refuse(err, STATUS_FAILED, "Unable to load model: cannot open the model directory: %s", strerror(errno));
-    while (code == PL_OK && (entry = readdir(dir))) {
-        struct stat st;
-
-        if (entry->d_name[0] == '.' || fstatat(dirfd(dir), entry->d_name, &st, 0) != 0 || !S_ISREG(st.st_mode))
-            continue;
-        if (out->count == MAX_FILES)
-            code = refuse(err, STATUS_FAILED, "Unable to load model: more than %d model files", MAX_FILES);
-        else
-            out->names[out->count++] = pl_strdup(entry->d_name);
-    }
-    closedir(dir);
-    if (code == PL_OK && out->count == 0)
-        code =
-            refuse(err, STATUS_FAILED, "Unable to load model: there is no model file in the top level of the artifact");
-    qsort(out->names, out->count, sizeof(out->names[0]), by_name);
-    return code;
-}
-
-static enum pl_code load_file(struct model *m, const char *dir, const char *name, struct pl_err *err)
-{
-    pl_cleanup(pl_free_p) char *path = pl_format("%s/%s", dir, name);
-    pl_cleanup(pl_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct refuse_quote q = refuse_quote(name, strlen(name));
-    struct stat st;
-    enum pl_code code;
-    void *bytes;
-
-    if (fd < 0 || fstat(fd, &st) != 0)
-        return refuse(err, STATUS_FAILED, "Unable to load model: %s: %s", q.text, strerror(errno));
-    if (st.st_size == 0)
-        return refuse(err, STATUS_FAILED, "Unable to load model: %s: the file is empty", q.text);
-    bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (bytes == MAP_FAILED)
-        return refuse(err, STATUS_FAILED, "Unable to load model: %s: %s", q.text, strerror(errno));
-    code = booster_open(&m->boosters[m->count], name, bytes, (size_t)st.st_size, err);
-    (void)munmap(bytes, (size_t)st.st_size);
-    m->count += code == PL_OK;
-    return code;
-}
 
 static enum output_meaning meaning_of(const char *objective)
 {
@@ -115,14 +47,14 @@ static enum output_meaning meaning_of(const char *objective)
     return MEANING_SCORE;
 }
 
-/* Boosters that vote must agree on what they answer; they may differ in columns, the smallest count is the model's. */
+/* Members that vote must agree on what they answer; they may differ in columns, the smallest count is the model's. */
 static enum pl_code check_members(struct model *m, struct pl_err *err)
 {
-    const struct booster_facts *first = booster_facts(m->boosters[0]);
+    const struct member_facts *first = member_facts(m->members[0]);
 
     m->facts.features = first->features;
     for (unsigned i = 1; i < m->count; i++) {
-        const struct booster_facts *other = booster_facts(m->boosters[i]);
+        const struct member_facts *other = member_facts(m->members[i]);
 
         if (strcmp(other->objective, first->objective) != 0)
             return refuse(err, STATUS_FAILED,
@@ -134,21 +66,38 @@ static enum pl_code check_members(struct model *m, struct pl_err *err)
     return PL_OK;
 }
 
+/* What people read of the members: how many are forests, and the first note. */
+static void gather_facts(struct model *m)
+{
+    const struct member_facts *first = member_facts(m->members[0]);
+    struct model_facts *facts = &m->facts;
+
+    strcpy(facts->objective, first->objective);
+    facts->files = m->count;
+    for (unsigned i = 0; i < m->count; i++) {
+        const struct member_facts *member = member_facts(m->members[i]);
+
+        if (i == 0 || !member->forest) /* the library that predicts, when one does */
+            (void)snprintf(facts->version, sizeof(facts->version), "%s", member->runtime);
+        facts->forests += member->forest;
+        if (facts->note[0] == '\0')
+            (void)snprintf(facts->note, sizeof(facts->note), "%s", member->note);
+    }
+}
+
 enum pl_code model_open(struct model **out, const char *dir, bool ensemble, struct pl_err *err)
 {
-    pl_cleanup(name_list_done) struct name_list files = { 0 };
+    pl_cleanup(model_files_done) struct model_files files = { .dir_fd = -1 };
     pl_cleanup(model_close_p) struct model *m = PL_NEW(struct model);
 
-    if (list_files(dir, &files, err) != PL_OK)
+    if (model_files_open(&files, AT_FDCWD, dir, err) != PL_OK)
         return PL_MODEL;
-    for (unsigned i = 0; i < (ensemble ? files.count : 1); i++)
-        if (load_file(m, dir, files.names[i], err) != PL_OK)
+    for (unsigned i = 0; i < (ensemble ? files.count : 1); i++, m->count++)
+        if (member_open(&m->members[i], &files, i, err) != PL_OK)
             return PL_MODEL;
     if (check_members(m, err) != PL_OK)
         return PL_MODEL;
-    booster_version(m->facts.version, sizeof(m->facts.version));
-    strcpy(m->facts.objective, booster_facts(m->boosters[0])->objective);
-    m->facts.files = m->count;
+    gather_facts(m);
     m->meaning = meaning_of(m->facts.objective);
     m->vote = m->count > 1 && m->meaning == MEANING_CLASS;
     *out = pl_take(m);
@@ -160,7 +109,7 @@ void model_close(struct model *m)
     if (!m)
         return;
     for (unsigned i = 0; i < m->count; i++)
-        booster_close(m->boosters[i]);
+        member_close(m->members[i]);
     free(m->out);
     free(m->ballots);
     free(m);
@@ -187,6 +136,8 @@ static void trim(struct model *m)
         free(pl_take(m->ballots));
         m->ballot_cap = 0;
     }
+    for (unsigned i = 0; i < m->count; i++)
+        member_trim(m->members[i]);
 }
 
 static enum pl_code room(float **array, size_t *cap, size_t cells, struct pl_err *err)
@@ -253,7 +204,7 @@ static enum pl_code predict_piece(struct model *m, const struct matrix *rows, si
         const float *values;
         size_t width;
 
-        if (booster_predict(m->boosters[i], rows, first, count, &values, &width, &out->list, err) != PL_OK)
+        if (member_predict(m->members[i], rows, first, count, &values, &width, &out->list, err) != PL_OK)
             return PL_MODEL;
         if (out->outputs != 0 && width != out->outputs)
             return refuse(err, STATUS_FAILED,
@@ -275,7 +226,7 @@ enum pl_code model_predict(struct model *m, const struct matrix *rows, struct pr
 {
     size_t widest = m->facts.features > m->facts.outputs ? m->facts.features : m->facts.outputs;
     size_t step = CHUNK_CELLS / (widest * m->count);
-    const struct booster_facts *facts = booster_facts(m->boosters[0]);
+    const struct member_facts *facts = member_facts(m->members[0]);
 
     if (rows->cols > m->facts.features)
         return refuse(err, STATUS_BAD_REQUEST,

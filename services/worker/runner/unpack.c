@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "frame/forest_folder.h"
 #include "tree.h"
 
 #include <archive.h>
@@ -121,6 +122,8 @@ static enum pl_code take_entry(struct unpacker *u, struct archive_entry *entry, 
         return refused(err, "an entry has no name");
     if (tree_path(name, path, err) != PL_OK)
         return err->code;
+    if (strncmp(path, FOREST_FOLDER_PREFIX, strlen(FOREST_FOLDER_PREFIX)) == 0)
+        return entry_refused(err, path, "has a name that is kept for Pilotlight's own files");
     if (to)
         return take_hard_link(u, path, to, err);
     switch (archive_entry_filetype(entry)) {
