@@ -13,6 +13,8 @@
 /* The threshold of a comparison with NaN, which no number passes: below all numbers, above FOREST_LEFT. */
 #define NEVER_LESS 1u
 #define FIRST_CAP  1024
+/* Sets hold a bit for each category below their largest, so that a few numbers in a document may become megabytes. */
+#define MAX_SET_WORDS ((size_t)64 << 20)
 
 void node_writer_init(struct node_writer *w, const struct slot_table *slots)
 {
@@ -27,14 +29,15 @@ void node_writer_done(struct node_writer *w)
     free(w->sets);
 }
 
-/* Room for 'more' items after 'count'. */
-static enum pl_code room(void *array, size_t count, size_t more, size_t size, size_t *cap, struct pl_err *err)
+/* Room for 'more' items after 'count'; never above 'most'. */
+static enum pl_code room(void *array, size_t count, size_t more, size_t size, size_t most, size_t *cap,
+                         struct pl_err *err)
 {
     void **items = array;
     size_t wanted = *cap ? *cap : FIRST_CAP;
     void *bigger;
 
-    if (count + more > FOREST_MAX_BYTES / size)
+    if (count + more > most)
         return pl_fail(err, PL_UNIMPLEMENTED, NULL, "the model is too large to be compiled");
     while (wanted < count + more)
         wanted *= 2;
@@ -77,7 +80,7 @@ static enum pl_code add_set(struct node_writer *w, const struct source_tree *t, 
     for (size_t i = 0; i < size; i++)
         bits = (uint32_t)categories[i] + 2 > bits ? (uint32_t)categories[i] + 2 : bits;
     words = 1 + (bits + 31) / 32;
-    if (room(&w->sets, w->set_words, words, sizeof(*w->sets), &w->set_cap, err) != PL_OK)
+    if (room(&w->sets, w->set_words, words, sizeof(*w->sets), MAX_SET_WORDS, &w->set_cap, err) != PL_OK)
         return err->code;
     set = w->sets + w->set_words;
     memset(set, 0, words * sizeof(*set));
@@ -126,7 +129,8 @@ enum pl_code node_writer_tree(struct node_writer *w, const struct source_tree *t
     size_t sets_before = w->set_words;
     struct forest_node *nodes;
 
-    if (room(&w->nodes, w->node_count, order->count, sizeof(*w->nodes), &w->node_cap, err) != PL_OK)
+    if (room(&w->nodes, w->node_count, order->count, sizeof(*w->nodes), FOREST_MAX_BYTES / sizeof(*w->nodes),
+             &w->node_cap, err) != PL_OK)
         return err->code;
     nodes = w->nodes + w->node_count;
     for (size_t at = 0; at < order->count; at++) {

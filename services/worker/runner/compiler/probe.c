@@ -3,33 +3,40 @@
 #include "base/mem.h"
 #include "compiler/compile.h"
 #include "forest/check.h"
-#include "forest/forest.h"
+#include "forest/ordinal.h"
 #include "forest/view.h"
 #include "probe_value.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-/* One in so many rows leaves out a value of its way; of other values, one in so many is missing. */
-#define MISSING_ROWS   4u
+/* Of values that a row's way does not ask for, one in so many is missing. */
 #define MISSING_OTHERS 16u
 #define MAX_TRIES      4096u
 
+/* What rows have shown of a node. */
+enum { REACHED = 1, EXACT = 2, BELOW = 4, MISSING = 8 };
+
+/* Leaves first; then what else there is to see of a node. */
+static const struct {
+    uint8_t shows;
+    unsigned value; /* probe_value()'s number, of the node at the end of the way */
+} aims[] = { { REACHED, 0 }, { EXACT, 0 }, { BELOW, 2 }, { MISSING, PROBE_VALUES - 1 } };
+
 struct probe {
     struct forest_view view;
-    struct forest *forest;
     uint64_t random;
     uint32_t *slot_starts,
         *slot_nodes;  /* which nodes ask for each slot: those of slot i at [starts[i], starts[i + 1]) */
-    uint8_t *reached; /* of each node */
-    uint32_t reached_count;
-    uint32_t tree, leaf; /* the next to be tried: a node of the tree */
-    uint32_t *parents;   /* of the tree's nodes */
-    uint32_t *ends;      /* of the last row, for each tree */
-    uint32_t *way;       /* nodes from the leaf's parent up to the root ... */
-    bool *way_right;     /* ... and where the row must go there */
+    uint32_t *slots;  /* of the last row */
+    uint8_t *seen;    /* of each node */
+    uint32_t reached; /* leaves */
+    size_t aim;
+    uint32_t tree, place; /* the next to be tried: a node of the tree */
+    uint32_t *parents;    /* of the tree's nodes */
+    uint32_t *way;        /* nodes from the place's parent up to the root ... */
+    bool *way_right;      /* ... and where the row must go there */
     uint32_t way_length;
-    bool astray;      /* a value of the last row's way was made missing, so that it may have ended elsewhere */
     uint32_t *set_by; /* of each feature: the number of the row that has set it last */
     uint32_t row_number;
 };
@@ -65,13 +72,13 @@ static enum pl_code allocate(struct probe *p, struct pl_err *err)
 
     p->slot_starts = calloc(h->slots + 2, sizeof(*p->slot_starts));
     p->slot_nodes = calloc(h->nodes + 1, sizeof(*p->slot_nodes));
-    p->reached = calloc(h->nodes + 1, 1);
+    p->slots = calloc(h->slots, sizeof(*p->slots));
+    p->seen = calloc(h->nodes + 1, 1);
     p->parents = calloc(h->nodes + 1, sizeof(*p->parents));
-    p->ends = calloc(h->trees + 1, sizeof(*p->ends));
     p->way = calloc(FOREST_MAX_DEPTH, sizeof(*p->way));
     p->way_right = calloc(FOREST_MAX_DEPTH, sizeof(*p->way_right));
     p->set_by = calloc(h->features, sizeof(*p->set_by));
-    if (p->slot_starts && p->slot_nodes && p->reached && p->parents && p->ends && p->way && p->way_right && p->set_by)
+    if (p->slot_starts && p->slot_nodes && p->slots && p->seen && p->parents && p->way && p->way_right && p->set_by)
         return PL_OK;
     return pl_fail(err, PL_EXHAUSTED, NULL, "no memory to prove a forest of %u nodes", h->nodes);
 }
@@ -81,8 +88,7 @@ enum pl_code probe_new(struct probe **out, const struct forest_image *image, str
     pl_cleanup(probe_free_p) struct probe *p = PL_NEW(struct probe);
 
     p->random = 1;
-    if (forest_check(image->bytes, image->n, &p->view, err) != PL_OK ||
-        forest_view(&p->forest, image->bytes, image->n, err) != PL_OK || allocate(p, err) != PL_OK)
+    if (forest_check(image->bytes, image->n, &p->view, err) != PL_OK || allocate(p, err) != PL_OK)
         return err->code;
     sort_nodes(p);
     *out = pl_take(p);
@@ -93,12 +99,11 @@ void probe_free(struct probe *p)
 {
     if (!p)
         return;
-    forest_close(p->forest);
     free(p->slot_starts);
     free(p->slot_nodes);
-    free(p->reached);
+    free(p->slots);
+    free(p->seen);
     free(p->parents);
-    free(p->ends);
     free(p->way);
     free(p->way_right);
     free(p->set_by);
@@ -112,10 +117,10 @@ void probe_free_p(struct probe **p)
 
 uint32_t probe_reached(const struct probe *p)
 {
-    return p->reached_count;
+    return p->reached;
 }
 
-/* ---- the next leaf ---- */
+/* ---- the next place ---- */
 
 static bool is_leaf(const struct probe *p, uint32_t node)
 {
@@ -131,7 +136,6 @@ static void enter_tree(struct probe *p)
 {
     const struct forest_tree *t = &p->view.trees[p->tree];
 
-    p->leaf = 0;
     for (uint32_t i = 0; i < t->nodes; i++) {
         uint32_t right = is_leaf(p, t->first_node + i) ? 0 : right_child(p, t->first_node + i) - t->first_node;
 
@@ -142,27 +146,36 @@ static void enter_tree(struct probe *p)
     }
 }
 
-/* Moves on to a leaf that has not been reached; false at the end. */
-static bool next_leaf(struct probe *p)
+/* A place of the current aim where it has not been seen. */
+static bool next_place(struct probe *p)
 {
-    for (; p->tree < p->view.header->trees; p->tree++, p->leaf = 0) {
+    for (; p->tree < p->view.header->trees; p->tree++, p->place = 0) {
         const struct forest_tree *t = &p->view.trees[p->tree];
 
-        if (p->leaf == 0)
+        if (p->place == 0)
             enter_tree(p);
-        for (; p->leaf < t->nodes; p->leaf++) {
-            uint32_t node = t->first_node + p->leaf;
-            if (is_leaf(p, node) && !p->reached[node])
+        for (; p->place < t->nodes; p->place++) {
+            uint32_t node = t->first_node + p->place;
+
+            if (is_leaf(p, node) == (aims[p->aim].shows == REACHED) && !(p->seen[node] & aims[p->aim].shows))
                 return true;
         }
     }
     return false;
 }
 
+static bool next_aim(struct probe *p)
+{
+    for (; p->aim < PL_COUNT(aims); p->aim++, p->tree = p->place = 0)
+        if (next_place(p))
+            return true;
+    return false;
+}
+
 static void find_way(struct probe *p)
 {
     const struct forest_tree *t = &p->view.trees[p->tree];
-    uint32_t at = p->leaf;
+    uint32_t at = p->place;
 
     for (p->way_length = 0; at > 0 && p->way_length < FOREST_MAX_DEPTH; p->way_length++) {
         uint32_t parent = p->parents[at];
@@ -249,34 +262,80 @@ static void fill_way(struct probe *p, float *row)
         p->set_by[feature] = p->row_number;
         row[feature] = fitting(p, i);
     }
-    p->astray = !p->astray && p->way_length > 0 && draw(p, MISSING_ROWS) == 0;
-    if (p->astray)
-        row[feature_of(p, p->way[draw(p, p->way_length)])] = NAN;
 }
 
-static void note_ends(struct probe *p, const float *row)
+/* At the end of the way: the value that the aim is about, unless it would lead the row off its way. */
+static void fill_place(struct probe *p, float *row)
 {
-    struct pl_err err;
+    uint32_t node = p->view.trees[p->tree].first_node + p->place;
+    float value;
 
-    if (forest_leaves(p->forest, row, p->view.header->features, p->ends, &err) != PL_OK)
+    if (is_leaf(p, node))
         return;
-    for (uint32_t i = 0; i < p->view.header->trees; i++) {
-        p->reached_count += !p->reached[p->ends[i]];
-        p->reached[p->ends[i]] = 1;
+    value = probe_value(&p->view, &p->view.nodes[node], aims[p->aim].value);
+    if (fits(p, feature_of(p, node), value))
+        row[feature_of(p, node)] = value;
+}
+
+/* ---- what it shows ---- */
+
+static void fill_slots(struct probe *p, const float *row)
+{
+    const struct forest_view *v = &p->view;
+
+    p->slots[0] = v->absent[0];
+    for (uint32_t i = 1; i < v->header->slots; i++) {
+        float value = row[v->features[i]];
+
+        if (value != value)
+            p->slots[i] = v->absent[i];
+        else
+            p->slots[i] = i < v->header->first_set_slot ? forest_ordinal(value) : forest_category(value);
     }
+}
+
+/* Where a row goes at a node, and what that shows of it. A node of categories is shown by a value that its set holds, and by
+ * one that it does not. */
+static bool look(const struct probe *p, const struct forest_node *node, float value, uint8_t *seen)
+{
+    uint32_t slot = probe_slot(&p->view, node), held = p->slots[slot], threshold = node->threshold;
+    bool right;
+
+    if (slot >= p->view.header->first_set_slot) {
+        right = probe_goes_right(&p->view, node, value);
+        *seen |= value != value ? MISSING : right ? EXACT : BELOW;
+        return right;
+    }
+    right = held >= threshold;
+    *seen |= value != value ? MISSING : held == threshold ? EXACT : held == probe_below(threshold) ? BELOW : 0;
+    return right;
+}
+
+static void note_tree(struct probe *p, const struct forest_tree *t, const float *row)
+{
+    uint32_t at = t->first_node;
+
+    while (!is_leaf(p, at)) {
+        uint32_t right = right_child(p, at);
+
+        at = right - !look(p, &p->view.nodes[at], row[feature_of(p, at)], &p->seen[at]);
+    }
+    p->reached += !(p->seen[at] & REACHED);
+    p->seen[at] |= REACHED;
 }
 
 bool probe_next(struct probe *p, float *row)
 {
-    if (!next_leaf(p))
+    if (!next_aim(p))
         return false;
     p->row_number++;
     find_way(p);
     fill_others(p, row);
     fill_way(p, row);
-    note_ends(p, row);
-    /* A row that was led astray is followed by one that is not; else the leaf has been tried (it may be out of reach).
-     */
-    p->leaf += !p->astray;
+    fill_place(p, row);
+    fill_slots(p, row);
+    for (uint32_t i = 0; i < p->view.header->trees; i++)
+        note_tree(p, &p->view.trees[i], row);
+    p->place++; /* tried, also when it is out of reach */
     return true;
 }

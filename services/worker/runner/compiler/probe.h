@@ -17,7 +17,7 @@ PL_MUST_CHECK enum pl_code probe_new(struct probe **out, const struct forest_ima
 void probe_free(struct probe *p);
 void probe_free_p(struct probe **p);
 
-/* Writes the next row, as wide as the model; false when every leaf has been reached or tried. The same image gives the
+/* Writes the next row, as wide as the model; false when everything has been seen or tried. The same image gives the
  * same rows. */
 bool probe_next(struct probe *p, float *row);
 /* Leaves that the rows so far have reached. */

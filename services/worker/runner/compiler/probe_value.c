@@ -24,8 +24,7 @@ static float number_of(uint32_t ordinal)
     return value;
 }
 
-/* The ordinal below: -0 has none of its own, so that 0's neighbour is the smallest negative number. */
-static uint32_t below(uint32_t ordinal)
+uint32_t probe_below(uint32_t ordinal)
 {
     return ordinal == forest_ordinal(0) ? ordinal - 2 : ordinal - 1;
 }
@@ -76,7 +75,7 @@ float probe_value(const struct forest_view *v, const struct forest_node *node, u
         return number_of(at);
     case 2:
     case 3:
-        return number_of(below(at));
+        return number_of(probe_below(at));
     case 4:
         return number_of(at < forest_ordinal(FLT_MAX) ? at + 1 : at);
     case 5:

@@ -3,7 +3,6 @@
 #include "base/mem.h"
 #include "forest/check.h"
 #include "kernel.h"
-#include "leaves.h"
 #include "slots.h"
 #include "transform.h"
 #include "forest/view.h"
@@ -201,16 +200,5 @@ enum pl_code forest_predict(struct forest *f, const struct forest_rows *rows, fl
     forest_transform((enum forest_transform)h->transform, margins, rows->count, h->groups);
     if (margins != out)
         memcpy(out, margins, rows->count * h->outputs * sizeof(*out));
-    return PL_OK;
-}
-
-enum pl_code forest_leaves(struct forest *f, const float *row, size_t cols, uint32_t *out, struct pl_err *err)
-{
-    const struct forest_rows rows = { .count = 1, .cols = cols, .values = row };
-
-    if (slot_room(f, 1, err) != PL_OK)
-        return err->code;
-    forest_slots_fill(&f->view, &rows, 0, f->slots);
-    forest_walk_leaves(&f->view, f->slots, out);
     return PL_OK;
 }

@@ -1,10 +1,10 @@
 /* prove - does a compiled forest predict what its model predicts?
  *
- * Rows are made from the forest's own trees: for each leaf that no row has reached yet, one that leads there, with
- * values exactly on a threshold or next to it; in some of them a value of the way is missing, in turn; categories are
- * taken from within their sets, from outside, and from where no category is. Values that the leaf does not ask for are
- * thresholds of other trees, so that each row tries a leaf of every tree. All leaves are tried, unless the model is so
- * large that it would take more than PROVE_MAX_WALKS.
+ * Rows are made from the forest's own trees: first, for each leaf that no row has reached yet, one that leads there;
+ * then, for each node, those that come by with a value exactly on its threshold, with the next one below, and with a
+ * missing one, as far as no other row did. Categories are taken from within their sets, from outside, and from where no
+ * category is. Values that the way does not ask for are thresholds of other trees, so that each row tries every tree.
+ * Only a model so large that all this would take more than PROVE_MAX_WALKS is tried in part; its leaves come first.
  *
  * The reference answers margins and predictions; both must be equal within PROVE_TOLERANCE (they are equal bit for bit
  * where both are compiled for one architecture). */
@@ -20,7 +20,7 @@
 struct forest_image;
 
 #define PROVE_TOLERANCE 1e-6f
-#define PROVE_MAX_WALKS ((size_t)8 << 20) /* rows * trees: about half a second */
+#define PROVE_MAX_WALKS ((size_t)8 << 20) /* rows * trees: about a second */
 
 /* Predictions, or with 'margins' the sums before the objective's transformation, of 'count' dense rows that have all
  * columns.

@@ -44,11 +44,6 @@ PL_MUST_CHECK enum pl_code forest_predict(struct forest *f, const struct forest_
 PL_MUST_CHECK enum pl_code forest_margins(struct forest *f, const struct forest_rows *rows, float *out,
                                           struct pl_err *err);
 
-/* The leaf that each tree ends in for one dense row, as a node's number; 'out' has header->trees. For proofs, not fast.
- */
-PL_MUST_CHECK enum pl_code forest_leaves(struct forest *f, const float *row, size_t cols, uint32_t *out,
-                                         struct pl_err *err);
-
 /* "x86-64-v3": the kernel that this CPU gets. */
 const char *forest_kernel_name(void);
 /* For tests and benchmarks: another one of those that run on this CPU, by name; false when there is none. */
