@@ -1,4 +1,5 @@
-/* Models of every kind, compiled, against what XGBoost predicts with them. Equal means equal: every bit of every sum. */
+/* Models of every kind, compiled, against what XGBoost predicts with them. Equal means equal: every bit of every sum.
+ */
 #include "trained.h"
 
 #include "compiler/compile.h"
@@ -62,10 +63,12 @@ static struct forest *view(const struct forest_image *image)
     return f;
 }
 
-/* Cells of the training, and odd ones: categories that no set knows, halves of them, infinities, the smallest numbers. */
+/* Cells of the training, and odd ones: categories that no set knows, halves of them, infinities, the smallest numbers.
+ */
 static float *test_cells(const struct recipe *r, uint64_t seed)
 {
-    static const float odd[] = { -1, -0.5f, 0.5f, 3.9f, 40, 1000, 16777215, 16777216, 3e9f, -0.0f, 1e-45f, -1e-45f, 3e38f };
+    static const float odd[] = { -1,       -0.5f, 0.5f,  3.9f,   40,      1000, 16777215,
+                                 16777216, 3e9f,  -0.0f, 1e-45f, -1e-45f, 3e38f };
     float *cells = trained_cells(r, ROWS, seed);
 
     for (int i = 0; i < ROWS * r->columns; i++)

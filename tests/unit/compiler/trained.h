@@ -24,10 +24,10 @@ struct recipe {
     const char *objective;
     const char *parameters[TRAINED_MAX_PARAMETERS][2]; /* name, value; ends with NULL */
     int rounds, columns;
-    int classes;       /* of labels; 0 = numbers, 1 = positive ones */
-    int targets;       /* columns of labels; 0 = 1 */
-    bool categories;   /* the first two columns are categorical */
-    float missing;     /* share of the cells */
+    int classes;     /* of labels; 0 = numbers, 1 = positive ones */
+    int targets;     /* columns of labels; 0 = 1 */
+    bool categories; /* the first two columns are categorical */
+    float missing;   /* share of the cells */
     const char *best_iteration;
 };
 
@@ -84,7 +84,7 @@ static inline void trained_labels(const struct recipe *r, const float *cells, fl
             hidden += isnan(at[c]) ? 0.3f : sinf(at[c] * (float)(c + 1));
         for (int t = 0; t < targets; t++) {
             float value = hidden * (float)(t + 1);
-            out[row * targets + t] = r->classes > 1   ? (float)((int)fabsf(value * 3) % r->classes)
+            out[row * targets + t] = r->classes > 1    ? (float)((int)fabsf(value * 3) % r->classes)
                                      : r->classes == 1 ? fabsf(value) + 0.1f
                                                        : value;
         }
