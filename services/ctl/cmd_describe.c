@@ -98,6 +98,8 @@ static void facts(const Pilotlight__V1__ModelFacts *f)
     text(2, "unpacked", output_bytes(f->unpacked_bytes, buffer));
     number(2, "proof: fetch, ms", f->fetch_ms);
     number(2, "proof: unpack, ms", f->unpack_ms);
+    if (f->compile_ms)
+        number(2, "proof: compile, ms", f->compile_ms);
     number(2, "proof: load, ms", f->load_ms);
 }
 

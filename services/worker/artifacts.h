@@ -33,7 +33,7 @@ void artifacts_free(struct artifacts *a);
 void artifacts_shut(struct artifacts *a, void (*idle)(void *arg), void *arg);
 
 struct artifact_times {
-    int64_t fetch_ms, unpack_ms; /* 0: was here already */
+    int64_t fetch_ms, unpack_ms, compile_ms; /* 0: was here already */
     int64_t artifact_bytes;
 };
 /* Once, never from inside artifacts_get(). On success 'item' is one use, the receiver's to give back. */

@@ -4,6 +4,7 @@
 #include "base/time.h"
 #include "cache.h"
 #include "capacity.h"
+#include "forests.h"
 #include "instance.h"
 #include "loop/loop.h"
 #include "pilotlight/internal/v1/worker.pb-c.h"
@@ -18,9 +19,11 @@ struct bringup {
     int64_t asked_us;
     bringup_done_fn *done;
     void *arg;
-    /* At most one of these two is running. */
+    /* At most one of these three is running. */
     struct artifact_wait *wait;
+    struct forest_wait *compiling; /* with 'item' */
     struct instance *starting;
+    struct cache_item *item; /* unpacked, not compiled yet: one use */
     struct artifact_times times;
 };
 
@@ -60,6 +63,29 @@ static enum pl_code start_on(struct bringup *b, struct cache_item *item, struct 
     return err->code;
 }
 
+static void forest_here(void *arg, int64_t compile_ms)
+{
+    struct bringup *b = arg;
+    struct pl_err failed;
+
+    b->compiling = NULL;
+    b->times.compile_ms = compile_ms;
+    if (start_on(b, pl_take(b->item), &failed) != PL_OK)
+        finish(b, NULL, &failed);
+}
+
+/* Takes the use of 'item'. On failure nothing is under way. */
+static enum pl_code compile_on(struct bringup *b, struct cache_item *item, struct pl_err *err)
+{
+    bool trees = b->spec->runtime[0] == '\0' || strcmp(b->spec->runtime, "xgboost") == 0;
+
+    if (!trees || cache_item_compiled(item))
+        return start_on(b, item, err);
+    b->item = item;
+    b->compiling = forests_get(b->parts.forests, item, forest_here, b);
+    return PL_OK;
+}
+
 static void artifact_here(void *arg, struct cache_item *item, const struct artifact_times *times,
                           const struct pl_err *err)
 {
@@ -72,7 +98,7 @@ static void artifact_here(void *arg, struct cache_item *item, const struct artif
         return;
     }
     b->times = *times;
-    if (start_on(b, item, &failed) != PL_OK)
+    if (compile_on(b, item, &failed) != PL_OK)
         finish(b, NULL, &failed);
 }
 
@@ -91,7 +117,7 @@ enum pl_code bringup_start(const struct bringup_parts *parts, const Pilotlight__
         return PL_OK;
     }
     b->times.artifact_bytes = cache_item_artifact_bytes(item);
-    if (start_on(b, item, err) != PL_OK) {
+    if (compile_on(b, item, err) != PL_OK) {
         *out = NULL;
         free(b);
         return err->code;
@@ -103,6 +129,9 @@ void bringup_cancel(struct bringup *b)
 {
     if (b->wait)
         artifact_wait_cancel(b->wait);
+    if (b->compiling)
+        forest_wait_cancel(b->compiling);
+    cache_give(b->item);
     if (b->starting)
         instance_cancel_start(b->starting);
     free(b);

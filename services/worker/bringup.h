@@ -1,5 +1,6 @@
-/* bringup - from a variant's spec to an instance that is ready: cached? else fetch and unpack -> is there room? ->
- * start. Used by StartInstance, and by PrepareModel with a trial that is stopped as soon as it has said what it knows.
+/* bringup - from a variant's spec to an instance that is ready: cached? else fetch and unpack -> compiled? else compile
+ * (runtime xgboost only) -> is there room? -> start. Used by StartInstance, and by PrepareModel with a trial that is
+ * stopped as soon as it has said what it knows.
  *
  * Threads: with the turn.  Memory: a bringup ends with 'done' or with its cancel; 'spec' is not kept, but must live
  * until then. */
@@ -22,6 +23,7 @@ struct Pilotlight__Internal__V1__VariantSpec;
 struct bringup_parts {
     struct cache *cache;
     struct artifacts *artifacts;
+    struct forests *forests;
     struct capacity *capacity;
     struct instances *instances;
 };

@@ -5,10 +5,12 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "cache_disk.h"
+#include "frame/forest_folder.h"
 #include "log/log.h"
 #include "loop/loop.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -26,6 +28,7 @@ struct cache_item {
     char *dir;              /* of the unpacked form, whether it is there or not */
     int64_t artifact_bytes; /* 0: not here */
     int64_t unpacked_bytes; /* 0: not here */
+    bool compiled;          /* as far as it will be */
     unsigned uses;
     int64_t used_ms; /* wall clock, as the file system keeps it */
     UT_hash_handle hh;
@@ -150,6 +153,7 @@ static void evict_unpacked(struct cache_item *item)
     assert(item->uses == 0);
     item->cache->bytes -= item->unpacked_bytes;
     item->unpacked_bytes = 0;
+    item->compiled = false;
     evict_path(item->cache, "unpacked", item->sha256);
 }
 
@@ -223,6 +227,7 @@ struct cache_item *cache_take(struct cache *c, const char *sha256)
     log_warn("cache_entry_lost", LOG_STR("path", item->dir), LOG_STR("error", strerror(errno)));
     c->bytes -= item->unpacked_bytes;
     item->unpacked_bytes = 0;
+    item->compiled = false;
     forget_if_empty(item);
     return NULL;
 }
@@ -370,6 +375,57 @@ enum pl_code cache_put_unpacked(struct cache *c, const char *path, const char *s
     }
     *out = take(item);
     shrink(c, item);
+    return PL_OK;
+}
+
+/* ---- compiled ---- */
+
+bool cache_item_compiled(struct cache_item *item)
+{
+    pl_cleanup(pl_free_p) char *path = item->compiled ? NULL : pl_format("%s/" FOREST_FOLDER, item->dir);
+
+    item->compiled = item->compiled || access(path, F_OK) == 0;
+    return item->compiled;
+}
+
+void cache_item_set_compiled(struct cache_item *item)
+{
+    item->compiled = true;
+}
+
+/* Those of other versions of the format: nobody reads them any more. */
+static void drop_old_forests(struct cache_item *item)
+{
+    DIR *dir = opendir(item->dir);
+    const struct dirent *e;
+
+    while (dir && (e = readdir(dir))) {
+        pl_cleanup(pl_free_p) char *from = pl_format("%s/%s", item->dir, e->d_name);
+        char to[PATH_MAX];
+
+        if (strncmp(e->d_name, FOREST_FOLDER_PREFIX, strlen(FOREST_FOLDER_PREFIX)) != 0 ||
+            strcmp(e->d_name, FOREST_FOLDER) == 0)
+            continue;
+        new_name(item->cache, to);
+        if (rename(from, to) == 0)
+            cache_drop(item->cache, to);
+    }
+    if (dir)
+        (void)closedir(dir);
+}
+
+enum pl_code cache_put_forests(struct cache_item *item, const char *path, int64_t bytes, struct pl_err *err)
+{
+    pl_cleanup(pl_free_p) char *to = pl_format("%s/" FOREST_FOLDER, item->dir);
+
+    assert(item->uses > 0);
+    drop_old_forests(item);
+    if (rename(path, to) != 0)
+        return failed(err, "place", to);
+    item->compiled = true;
+    item->unpacked_bytes += bytes;
+    item->cache->bytes += bytes;
+    shrink(item->cache, item);
     return PL_OK;
 }
 

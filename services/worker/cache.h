@@ -3,7 +3,7 @@
  *     cache_dir/lock               held while a worker uses the folder
  *     cache_dir/epoch              start counter of the host (host_epoch)
  *     cache_dir/artifact/SHA256    as fetched
- *     cache_dir/unpacked/SHA256/   as unpacked: what instances load
+ *     cache_dir/unpacked/SHA256/   as unpacked: what instances load; in it, a folder of what was compiled of it
  *     cache_dir/tmp/...            being fetched, unpacked or removed; emptied at start
  *
  * Things appear in artifact/ and unpacked/ by rename, complete and synced, and leave by rename to tmp/; so whatever is
@@ -45,7 +45,7 @@ struct cache_item *cache_ref(struct cache_item *item);
 void cache_give(struct cache_item *item);
 const char *cache_item_dir(const struct cache_item *item);
 const char *cache_item_sha256(const struct cache_item *item);
-int64_t cache_item_unpacked_bytes(const struct cache_item *item);
+int64_t cache_item_unpacked_bytes(const struct cache_item *item); /* with what was compiled of it */
 int64_t cache_item_artifact_bytes(const struct cache_item *item); /* 0: evicted, only the unpacked form is here */
 
 /* The artifact as fetched, opened to read; -1 when it is not here. */
@@ -65,6 +65,14 @@ PL_MUST_CHECK enum pl_code cache_put_artifact(struct cache *c, const char *path,
 /* The same, and takes it. */
 PL_MUST_CHECK enum pl_code cache_put_unpacked(struct cache *c, const char *path, const char *sha256, int64_t bytes,
                                               struct cache_item **out, struct pl_err *err);
+
+/* Has its model been compiled (frame/forest_folder.h) by this version of the format, or has that been given up? */
+bool cache_item_compiled(struct cache_item *item);
+/* Gives it up, until the next start of the worker. */
+void cache_item_set_compiled(struct cache_item *item);
+/* Places the folder of compiled forests, complete and synced at 'path', in the item, which is in use. */
+PL_MUST_CHECK enum pl_code cache_put_forests(struct cache_item *item, const char *path, int64_t bytes,
+                                             struct pl_err *err);
 
 /* What could still be placed if everything unused went: bytes. */
 int64_t cache_room(const struct cache *c);

@@ -20,7 +20,10 @@
 #define CHILD_FDS        5  /* 0..4 */
 #define SAFE_FD          10 /* above all of those: dup2() in the child overwrites none of its sources */
 #define UNPACK_MEMORY_MB 512
-#define MAX_LIMITS       8
+/* A model of JSON takes XGBoost about seven times its size, and up to 6 GB are an instance's largest memory size. */
+#define COMPILE_MEMORY_MB  6144
+#define COMPILE_FILE_BYTES ((rlim_t)2 << 30)
+#define MAX_LIMITS         8
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
@@ -273,6 +276,30 @@ enum pl_code spawn_unpack(struct spawner *s, const struct spawn_unpack_spec *spe
     (void)snprintf(ratio, sizeof(ratio), "%" PRId64, spec->max_ratio);
     memcpy(p.fds, (int[]){ s->null_fd, child_out, child_log, archive, dir }, sizeof(p.fds));
     set_limits(&p, UNPACK_MEMORY_MB, (rlim_t)spec->max_bytes);
+    if (start(&p, &out->pid, &out->pidfd, err) != PL_OK)
+        return err->code;
+    out->fd = pl_take_fd(out_fd);
+    out->log_fd = pl_take_fd(log_fd);
+    return PL_OK;
+}
+
+/* What came out of it is bounded by what went in; the file size limit only stops a compiler that has lost its mind. */
+enum pl_code spawn_compile(struct spawner *s, const struct spawn_compile_spec *spec, struct spawned *out,
+                           struct pl_err *err)
+{
+    char *const argv[] = { (char *)"pilotlight-runner", (char *)"compile", NULL };
+    pl_cleanup(pl_close_p) int out_fd = -1;
+    pl_cleanup(pl_close_p) int child_out = -1;
+    pl_cleanup(pl_close_p) int log_fd = -1;
+    pl_cleanup(pl_close_p) int child_log = -1;
+    pl_cleanup(pl_close_p) int model = fcntl(spec->model_fd, F_DUPFD_CLOEXEC, SAFE_FD);
+    pl_cleanup(pl_close_p) int dir = fcntl(spec->dir_fd, F_DUPFD_CLOEXEC, SAFE_FD);
+    struct plan p = { .program = s->runner, .argv = argv, .envp = child_env };
+
+    if (model < 0 || dir < 0 || !make_pipe(&out_fd, &child_out) || !make_pipe(&log_fd, &child_log))
+        return no_descriptors(err);
+    memcpy(p.fds, (int[]){ s->null_fd, child_out, child_log, model, dir }, sizeof(p.fds));
+    set_limits(&p, COMPILE_MEMORY_MB, COMPILE_FILE_BYTES);
     if (start(&p, &out->pid, &out->pidfd, err) != PL_OK)
         return err->code;
     out->fd = pl_take_fd(out_fd);

@@ -50,4 +50,12 @@ struct spawn_unpack_spec {
 PL_MUST_CHECK enum pl_code spawn_unpack(struct spawner *s, const struct spawn_unpack_spec *spec, struct spawned *out,
                                         struct pl_err *err);
 
+struct spawn_compile_spec {
+    int model_fd, dir_fd; /* of folders; stay the caller's */
+};
+
+/* `pilotlight-runner compile`; as unpacking. */
+PL_MUST_CHECK enum pl_code spawn_compile(struct spawner *s, const struct spawn_compile_spec *spec, struct spawned *out,
+                                         struct pl_err *err);
+
 #endif

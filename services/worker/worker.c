@@ -1,6 +1,7 @@
 #include "worker.h"
 
 #include "artifacts.h"
+#include "forests.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "cache.h"
@@ -39,7 +40,7 @@ struct worker {
     int64_t drain_ms;
     atomic_bool ready;
     /* What a drain still waits for. */
-    bool server_drained, left_control, artifacts_idle;
+    bool server_drained, left_control, artifacts_idle, forests_idle;
     struct loop_timer recheck;
     void (*drained)(void *arg);
     void *drained_arg;
@@ -100,7 +101,7 @@ static struct rpc_tls tls_of(const struct worker_config *c)
 
 static bool all_gone(const struct worker *w)
 {
-    return w->server_drained && w->left_control && w->artifacts_idle &&
+    return w->server_drained && w->left_control && w->artifacts_idle && w->forests_idle &&
            instances_count(w->parts.bringup.instances) == 0 && !cache_removing(w->parts.bringup.cache);
 }
 
@@ -144,6 +145,13 @@ static void artifacts_idle(void *arg)
     w->artifacts_idle = true;
 }
 
+static void forests_idle(void *arg)
+{
+    struct worker *w = arg;
+
+    w->forests_idle = true;
+}
+
 void worker_drain(struct worker *w, void (*drained)(void *arg), void *arg)
 {
     atomic_store(&w->ready, false);
@@ -155,6 +163,7 @@ void worker_drain(struct worker *w, void (*drained)(void *arg), void *arg)
         membership_leave(w->membership, left_control, w);
     watchers_drain(w->parts.watchers);
     artifacts_shut(w->parts.bringup.artifacts, artifacts_idle, w);
+    forests_shut(w->parts.bringup.forests, forests_idle, w);
     rpc_server_drain(w->server, w->drain_ms, server_drained, w);
 }
 
@@ -188,6 +197,7 @@ static enum pl_code start_disk(struct worker *w, const struct worker_config *c, 
         return err->code;
     w->parts.host_epoch = cache_epoch(b->cache);
     b->artifacts = artifacts_new(w->parts.loop, b->cache, w->spawner, &o);
+    b->forests = forests_new(w->parts.loop, b->cache, w->spawner, &w->stats);
     return PL_OK;
 }
 
@@ -286,6 +296,7 @@ void worker_free(struct worker *w)
     capacity_free(b->capacity);
     instances_free(b->instances);
     artifacts_free(b->artifacts);
+    forests_free(b->forests);
     if (b->cache)
         cache_close(b->cache);
     spawner_free(w->spawner);

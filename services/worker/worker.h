@@ -3,6 +3,7 @@
  *   worker_methods   WorkerService: checks a request, hands it on, answers it once
  *     bringup        StartInstance, PrepareModel: artifact -> room -> process -> ready
  *       artifacts    one fetch for all who ask        fetch, unpacking, cache: what is on disk
+ *       forests      one compilation for all who ask  compiling
  *       capacity     is there room
  *       instance     states, the one request, the end spawn: how a process is made   channel, answer: what it says
  *   watch_methods    WatchInstances: routers hear of changes; without routers idle instances stop

@@ -78,6 +78,15 @@ static struct rpc_call *end(void *arg, struct worker_parts **out_w)
     return call;
 }
 
+static void count_start(const struct worker_stats *s, const struct model_facts *facts)
+{
+    metrics_add(s->starts, 1);
+    if (facts->forests > 0 && facts->forests == facts->model_files)
+        metrics_add(s->forest_starts, 1);
+    else if (facts->forest_note[0])
+        metrics_add(s->library_starts, 1);
+}
+
 static void started(void *arg, const struct bringup_result *r, const struct pl_err *err)
 {
     Pilotlight__Internal__V1__StartInstanceResponse m = PILOTLIGHT__INTERNAL__V1__START_INSTANCE_RESPONSE__INIT;
@@ -91,7 +100,7 @@ static void started(void *arg, const struct bringup_result *r, const struct pl_e
         return;
     }
     r->instance->start_key = start_key;
-    metrics_add(w->stats->starts, 1);
+    count_start(w->stats, &r->instance->facts);
     metrics_observe_us(w->stats->start_seconds, r->instance->start_us);
     m.instance_id = r->instance->id;
     m.start_us = r->instance->start_us;
@@ -146,6 +155,7 @@ static void fill_facts(Pilotlight__V1__ModelFacts *out, const struct instance *i
     out->unpacked_bytes = unpacked_bytes;
     out->fetch_ms = t->fetch_ms;
     out->unpack_ms = t->unpack_ms;
+    out->compile_ms = t->compile_ms;
     out->load_ms = (in->facts.load_us + in->facts.warm_us + 999) / 1000;
 }
 

@@ -5,6 +5,7 @@
 #include "metrics/metrics.h"
 
 struct worker_stats {
+    struct metrics_counter *compilations, *compile_failures, *forest_starts, *library_starts;
     struct metrics_counter *starts, *start_failures, *deaths, *invocations, *invocation_failures;
     struct metrics_histogram *start_seconds, *model_seconds;
     struct metrics_gauge *instances, *busy, *cache_bytes, *memory_free_bytes, *routers;
@@ -14,6 +15,13 @@ static inline void worker_stats_init(struct worker_stats *s, struct metrics *m)
 {
     s->starts = metrics_counter(m, "worker_instance_starts_total", NULL, "Instances that became ready");
     s->start_failures = metrics_counter(m, "worker_instance_start_failures_total", NULL, "Starts that failed");
+    s->forest_starts = metrics_counter(m, "worker_forest_starts_total", NULL,
+                                       "Starts of xgboost models that are served by compiled forests");
+    s->library_starts =
+        metrics_counter(m, "worker_library_starts_total", NULL, "Starts of xgboost models that need XGBoost's library");
+    s->compilations =
+        metrics_counter(m, "worker_compilations_total", NULL, "Models compiled, or found not to be compilable");
+    s->compile_failures = metrics_counter(m, "worker_compile_failures_total", NULL, "Compilations that did not end");
     s->deaths = metrics_counter(m, "worker_instance_deaths_total", NULL, "Instances that ended without being told to");
     s->invocations = metrics_counter(m, "worker_invocations_total", NULL, "Requests handed to instances");
     s->invocation_failures = metrics_counter(m, "worker_invocation_failures_total", NULL,
