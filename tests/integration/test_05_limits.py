@@ -190,9 +190,10 @@ def test_cancel_while_waiting_frees_its_place(up, fresh, sample, name):
 
 def test_invoke_timeout_names_the_limit_and_spares_the_others(up, fresh, sample, name):
     up.serve(name, models.SAMPLE_URI, concurrency=2, provisioned=2, invoke_timeout_ms=500)
-    victim = up.runners()[0]
-    with frozen(up, [victim]):
+    with frozen(up) as (victim, other):
         calls = [up.inference.Invoke.future(endpoint_name=name, body=sample.row(i), timeout=suite.PATIENCE) for i in range(2)]
+        wait_until(lambda: in_flight(up, name) == 2, "each has an instance")
+        os.kill(other, signal.SIGCONT)
         ends = []
         for i, call in enumerate(calls):
             try:
@@ -283,10 +284,12 @@ def test_client_that_vanishes_in_flight_frees_its_place(up, fresh, sample, name)
     up.serve(name, models.SAMPLE_URI, concurrency=1, provisioned=1)
     channel = grpc.insecure_channel(up.address("router"), suite.CHANNEL)
     with frozen(up):
-        protos.Service(channel, "pilotlight.v1.InferenceService").Invoke.future(endpoint_name=name, body=sample.row(0), timeout=suite.PATIENCE)
+        inference = protos.Service(channel, "pilotlight.v1.InferenceService")
+        call = inference.Invoke.future(endpoint_name=name, body=sample.row(0), timeout=suite.PATIENCE)  # dropped, it would be cancelled
         wait_until(lambda: in_flight(up, name) == 1, "it is in flight")
         channel.close()
         wait_until(lambda: in_flight(up, name) == 0, "its place is free")
+        assert call.done()
     assert up.invoke(name, sample.row(1), timeout=suite.PATIENCE).body == sample.answer(1)
 
 
