@@ -174,6 +174,7 @@ struct follow *follow_start(const struct follow_options *o)
     f->acknowledge_again.fire = acknowledge_due;
     f->again_ms = AGAIN_FIRST_MS;
     f->channel = rpc_channel_new(o->rpc, o->control, &c);
+    rpc_channel_connect(f->channel);
     act_hand(o->act, CORE_ENDPOINT_GONE, endpoint_gone, f);
     watch(f);
     return f;

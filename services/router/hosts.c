@@ -57,6 +57,7 @@ static struct host *host_new(struct hosts *h, const Pilotlight__Internal__V1__Wo
     host->message = (void *)message_copy(&m->base);
     host->address = pl_strdup(m->address);
     host->channel = rpc_channel_new(h->o.rpc, host->address, &o);
+    rpc_channel_connect(host->channel);
     host->core = core_host_add(act_core(h->o.act), m->id, host);
     host->refs = 1; /* the core's */
     host->again.fire = again;

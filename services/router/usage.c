@@ -73,34 +73,34 @@ static void register_counters(struct usage *u, struct usage_series *s, const cha
     for (int i = 0; i < USAGE_OUTCOMES; i++) {
         pl_cleanup(pl_free_p) char *with = labels_with(labels, "outcome", outcomes[i]);
 
-        s->requests[i] = metrics_counter(m, "pilotlight_router_requests_total", with, "Requests that have ended");
+        s->requests[i] = metrics_counter(m, "router_requests_total", with, "Requests that have ended");
     }
-    s->cold_starts = metrics_counter(m, "pilotlight_router_cold_starts_total", labels,
+    s->cold_starts = metrics_counter(m, "router_cold_starts_total", labels,
                                      "Requests that waited for the instance that served them to start");
-    s->billed_ms = metrics_counter(m, "pilotlight_router_billed_milliseconds_total", labels,
+    s->billed_ms = metrics_counter(m, "router_billed_milliseconds_total", labels,
                                    "Time in instances, each request rounded up to a millisecond");
-    s->started = metrics_counter(m, "pilotlight_router_instances_started_total", labels, "Instances that became ready");
+    s->started = metrics_counter(m, "router_instances_started_total", labels, "Instances that became ready");
     s->start_failures =
-        metrics_counter(m, "pilotlight_router_start_failures_total", labels, "Starts that ended without an instance");
+        metrics_counter(m, "router_start_failures_total", labels, "Starts that ended without an instance");
 }
 
 static void register_others(struct usage *u, struct usage_series *s, const char *labels)
 {
     struct metrics *m = u->metrics;
 
-    s->in_flight = metrics_gauge(m, "pilotlight_router_in_flight", labels,
-                                 "Requests running, bound to a starting instance, or waiting");
-    s->waiting = metrics_gauge(m, "pilotlight_router_waiting", labels, "Requests that no instance has");
+    s->in_flight =
+        metrics_gauge(m, "router_in_flight", labels, "Requests running, bound to a starting instance, or waiting");
+    s->waiting = metrics_gauge(m, "router_waiting", labels, "Requests that no instance has");
     for (int i = 0; i < CORE_STATES; i++) {
         pl_cleanup(pl_free_p) char *with = labels_with(labels, "state", states[i]);
 
-        s->instances[i] = metrics_gauge(m, "pilotlight_router_instances", with, "Instances by state");
+        s->instances[i] = metrics_gauge(m, "router_instances", with, "Instances by state");
     }
-    s->total = metrics_histogram(m, "pilotlight_router_request_seconds", labels, "From admission to the answer");
-    s->overhead = metrics_histogram(m, "pilotlight_router_overhead_seconds", labels,
+    s->total = metrics_histogram(m, "router_request_seconds", labels, "From admission to the answer");
+    s->overhead = metrics_histogram(m, "router_overhead_seconds", labels,
                                     "Part of a request that is neither waiting nor the model");
-    s->model = metrics_histogram(m, "pilotlight_router_model_seconds", labels, "Part of a request in the instance");
-    s->start = metrics_histogram(m, "pilotlight_router_start_seconds", labels, "From asking for an instance to ready");
+    s->model = metrics_histogram(m, "router_model_seconds", labels, "Part of a request in the instance");
+    s->start = metrics_histogram(m, "router_start_seconds", labels, "From asking for an instance to ready");
 }
 
 struct usage_series *usage_series_ref(struct usage *u, const char *endpoint, const char *variant)

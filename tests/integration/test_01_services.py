@@ -134,6 +134,7 @@ def test_sigterm_ends_each_service_with_0(stack):
 
 def test_taken_port_is_told(stack):
     stack.start("control")
+    stack.settings["control"]["database"] = str(stack.folder / "other.db")
     second = run("control", "--config", stack.config("control"))
     assert second.returncode == 1
     assert str(stack.base + suite.PORTS["control"]) in second.stderr + second.stdout

@@ -14,9 +14,12 @@ import subprocess
 import threading
 import time
 
-import grpc
+# Between calls nobody waits on a channel's sockets but gRPC's backup poller, every 5 s unless told otherwise.
+os.environ.setdefault("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "50")
 
-from protos import ROOT, Service
+import grpc  # noqa: E402
+
+from protos import ROOT, Service  # noqa: E402
 
 BIN = pathlib.Path(os.environ.get("PILOTLIGHT_BIN", ROOT / "build" / "bin")).resolve()
 # Sanitizers make everything slower; only a hang reaches these.
@@ -25,7 +28,7 @@ PORTS = {"gateway": 0, "router": 1, "control": 2, "worker": 3}
 
 CHANNEL = [("grpc.max_receive_message_length", 16 << 20), ("grpc.max_send_message_length", 64 << 20),
            ("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1),
-           ("grpc.initial_reconnect_backoff_ms", 50), ("grpc.min_reconnect_backoff_ms", 5000), ("grpc.max_reconnect_backoff_ms", 500)]
+           ("grpc.initial_reconnect_backoff_ms", 50), ("grpc.min_reconnect_backoff_ms", 1000), ("grpc.max_reconnect_backoff_ms", 500)]
 
 
 class Late(AssertionError):
@@ -106,12 +109,16 @@ class Program:
     def __init__(self, arguments, log, env=None):
         self.log = pathlib.Path(log)
         self.output = open(self.log, "ab")
+        self.before = self.output.tell()  # of the log: what earlier runs wrote
         self.process = subprocess.Popen([str(a) for a in arguments], stdout=self.output, stderr=subprocess.STDOUT,
                                         stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
         self.pid = self.process.pid
 
     def tail(self, lines=40):
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def said(self, text):
+        return text.encode() in self.log.read_bytes()[self.before:]
 
     def alive(self):
         return self.process.poll() is None
@@ -251,7 +258,7 @@ class Up(Api):
     def start(self):
         self.program = Program([BIN / "pilotlight", "up", "--state", self.folder / "state", "--port", self.base,
                                 "--start-timeout", f"{int(PATIENCE * 2)}s", *self.options], self.folder / "up.log", self.env)
-        wait_until(lambda: "\nready" in self.program.tail() or not self.program.alive(), "pilotlight up says ready", PATIENCE * 3)
+        wait_until(lambda: self.program.said("\nready") or not self.program.alive(), "pilotlight up says ready", PATIENCE * 3)
         assert self.program.alive(), f"pilotlight up ended:\n{self.program.tail()}\n{self.logs()}"
         return self
 

@@ -5,8 +5,8 @@
  *
  * When a start fails it is repeated, the first time at once, then with growing back-off (a round of starts that were
  * under way together counts once). A request that has seen START_ATTEMPTS failures of its share gets the last one's
- * error. Hosts that are full are no failure: the request waits for another host, or for room, up to capacity_wait, and
- * then gets NO_CAPACITY. */
+ * error; when more rounds than that have failed in a row already, one failure is enough. Hosts that are full are no
+ * failure: the request waits for another host, or for room, up to capacity_wait, and then gets NO_CAPACITY. */
 #include "state.h"
 
 #include <assert.h>
@@ -14,7 +14,9 @@
 
 #define START_ATTEMPTS  3
 #define BACKOFF_US      100000
-#define BACKOFF_MOST_US 10000000
+#define BACKOFF_MOST_US 2000000
+/* A variant that has not failed for this long begins anew. */
+#define FORGIVEN_US 60000000
 /* A host that refused is not asked again before; a message about its load or an instance that goes ends it early. */
 #define FULL_US 500000
 /* As above, for a host whose connection failed: it will be down soon, if it is. */
@@ -58,19 +60,54 @@ static unsigned missing(const struct core_variant *v, int64_t now_us)
     return for_requests > for_later ? for_requests : for_later;
 }
 
+static int64_t earlier(int64_t a_us, int64_t b_us)
+{
+    return a_us < b_us ? a_us : b_us;
+}
+
+/* When a full host may be asked again. */
+static int64_t asked_again_us(const struct core *c, int64_t now_us)
+{
+    int64_t at_us = CORE_NEVER;
+
+    list_each(it, &c->hosts)
+    {
+        const struct core_host *h = list_entry(it, struct core_host, link);
+
+        if (h->up && h->full_until_us > now_us)
+            at_us = earlier(at_us, h->full_until_us);
+    }
+    return at_us;
+}
+
+/* When this one, waiting for a host, has waited long enough. */
+static int64_t starved_us(const struct core *c, const struct core_variant *v, const struct core_request *q)
+{
+    int64_t since_us = q->admitted_us > v->starving_since_us ? q->admitted_us : v->starving_since_us;
+
+    return since_us + c->settings.capacity_wait_us;
+}
+
+/* It lasts until a start succeeds or none is needed: asking a host again does not end it. */
 static void starve(struct core *c, struct core_variant *v, int64_t now_us)
 {
-    if (!list_empty(&v->starving))
-        return;
-    list_push_back(&c->starving, &v->starving);
-    v->starving_since_us = now_us;
-    due_by(c, v, now_us + c->settings.capacity_wait_us);
+    const struct core_request *q = list_first(&v->waiting, struct core_request, link);
+
+    if (v->starving_since_us == 0)
+        v->starving_since_us = now_us;
+    if (list_empty(&v->starving))
+        list_push_back(&c->starving, &v->starving);
+    due_by(c, v, asked_again_us(c, now_us));
+    if (q && v->waiting_count > v->count[CORE_STARTING])
+        due_by(c, v, starved_us(c, v, q));
 }
 
 void coldstart_balance(struct core *c, struct core_variant *v, int64_t now_us)
 {
     unsigned n = missing(v, now_us);
 
+    if (n == 0 && v->waiting_count == 0)
+        v->starving_since_us = 0;
     if (n > 0 && now_us < v->start_after_us) {
         due_by(c, v, v->start_after_us);
         return;
@@ -103,6 +140,7 @@ void coldstart_succeeded(struct core_variant *v)
     v->tally->instances_started++;
     v->failed_rounds = 0;
     v->start_after_us = 0;
+    v->starving_since_us = 0;
 }
 
 /* ---- failing ---- */
@@ -139,7 +177,7 @@ static void blame(struct core *c, struct core_variant *v, const struct pl_err *s
     struct core_request *q = v->waiting_count > v->count[CORE_STARTING] ? share_of(v) : NULL;
     struct pl_err err;
 
-    if (!q || (++q->start_failures < START_ATTEMPTS && said->code != PL_DEADLINE))
+    if (!q || (++q->start_failures < START_ATTEMPTS && v->failed_rounds <= START_ATTEMPTS && said->code != PL_DEADLINE))
         return;
     explain(v, said, &err);
     coldstart_fail(c, q, &err);
@@ -151,13 +189,15 @@ static void back_off(struct core_variant *v, int64_t asked_us, int64_t now_us)
 
     if (v->failed_rounds > 0 && asked_us < v->round_began_us)
         return;
+    if (now_us - v->round_began_us > FORGIVEN_US)
+        v->failed_rounds = 0;
     v->failed_rounds++;
     if (v->failed_rounds == 1) {
         pause_us = 0;
     } else {
         unsigned doublings = v->failed_rounds - 2;
 
-        pause_us = doublings < 7 ? (int64_t)BACKOFF_US << doublings : BACKOFF_MOST_US;
+        pause_us = doublings < 4 ? (int64_t)BACKOFF_US << doublings : BACKOFF_MOST_US;
     }
     v->start_after_us = now_us + pause_us;
     v->round_began_us = v->start_after_us;
@@ -214,14 +254,6 @@ static void no_capacity(const struct core *c, const struct core_variant *v, stru
     out->retry_after_ms = RETRY_AFTER_MS;
 }
 
-/* When this one, waiting for a host, has waited long enough. */
-static int64_t starved_us(const struct core *c, const struct core_variant *v, const struct core_request *q)
-{
-    int64_t since_us = q->admitted_us > v->starving_since_us ? q->admitted_us : v->starving_since_us;
-
-    return since_us + c->settings.capacity_wait_us;
-}
-
 void coldstart_expire(struct core *c, struct core_variant *v, int64_t now_us)
 {
     struct core_request *q;
@@ -234,6 +266,13 @@ void coldstart_expire(struct core *c, struct core_variant *v, int64_t now_us)
             v->endpoint->name, v->name, (long long)(v->start_timeout_us / 1000));
         coldstart_fail(c, q, &err);
     }
+}
+
+void coldstart_expire_starved(struct core *c, struct core_variant *v, int64_t now_us)
+{
+    struct core_request *q;
+    struct pl_err err;
+
     while (!list_empty(&v->starving) && v->waiting_count > v->count[CORE_STARTING] &&
            (q = list_first(&v->waiting, struct core_request, link)) && starved_us(c, v, q) <= now_us) {
         no_capacity(c, v, &err);
@@ -242,26 +281,6 @@ void coldstart_expire(struct core *c, struct core_variant *v, int64_t now_us)
 }
 
 /* ---- time ---- */
-
-static int64_t earlier(int64_t a_us, int64_t b_us)
-{
-    return a_us < b_us ? a_us : b_us;
-}
-
-/* When a full host may be asked again. */
-static int64_t asked_again_us(const struct core *c, int64_t now_us)
-{
-    int64_t at_us = CORE_NEVER;
-
-    list_each(it, &c->hosts)
-    {
-        const struct core_host *h = list_entry(it, struct core_host, link);
-
-        if (h->up && h->full_until_us > now_us)
-            at_us = earlier(at_us, h->full_until_us);
-    }
-    return at_us;
-}
 
 int64_t coldstart_due_us(const struct core *c, const struct core_variant *v, int64_t now_us)
 {

@@ -85,10 +85,11 @@ void core_tick(struct core *c, int64_t now_us)
     while (c->due_count && c->due[0]->due_us <= now_us) {
         struct core_variant *v = c->due[0];
 
-        due_remove(c, v);
         coldstart_expire(c, v, now_us);
         warmth_expire(c, v, now_us);
         coldstart_balance(c, v, now_us);
+        coldstart_expire_starved(c, v, now_us);
+        due_remove(c, v);
         due_by(c, v, warmth_due_us(v, now_us));
         due_by(c, v, coldstart_due_us(c, v, now_us));
         assert(v->due_us > now_us && "what was due has been done");

@@ -76,8 +76,9 @@ void coldstart_failed(struct core *c, struct core_variant *v, struct core_host *
                       const struct pl_err *err, int64_t now_us);
 /* A host may have room again. */
 void coldstart_capacity(struct core *c, int64_t now_us);
-/* Requests that have waited too long. */
+/* Requests that have waited too long for an instance; those that have waited too long for a host. */
 void coldstart_expire(struct core *c, struct core_variant *v, int64_t now_us);
+void coldstart_expire_starved(struct core *c, struct core_variant *v, int64_t now_us);
 int64_t coldstart_due_us(const struct core *c, const struct core_variant *v, int64_t now_us);
 void coldstart_fail(struct core *c, struct core_request *q, const struct pl_err *err);
 void coldstart_forget(struct core_variant *v);

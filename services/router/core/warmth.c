@@ -104,6 +104,13 @@ unsigned warmth_wanted(const struct core_variant *v, int64_t now_us)
 
 /* ---- going ---- */
 
+/* One instance too many is a start that nobody waits for, before it is one that is warm. */
+static void call_off_surplus(struct core *c, struct core_variant *v, unsigned wanted, int64_t now_us)
+{
+    while (core_alive(v) > wanted && v->count[CORE_STARTING] > v->waiting_count)
+        pool_cancel_start(c, list_last(&v->by_state[CORE_STARTING], struct core_instance, link), now_us);
+}
+
 void warmth_expire(struct core *c, struct core_variant *v, int64_t now_us)
 {
     struct list *idle = &v->by_state[CORE_IDLE];
@@ -123,7 +130,10 @@ void warmth_expire(struct core *c, struct core_variant *v, int64_t now_us)
         struct core_instance *in = list_entry(it, struct core_instance, link);
 
         before = it->prev;
-        if (in->stops_at_us <= now_us)
+        if (in->stops_at_us > now_us)
+            continue;
+        call_off_surplus(c, v, wanted, now_us);
+        if (core_alive(v) > wanted)
             pool_stop(c, in, "keep-alive over", now_us);
     }
 }

@@ -20,7 +20,7 @@ PL_MUST_CHECK enum pl_code decode_csv(struct matrix *m, const char *body, size_t
 /* Rows of "index:value", indexes from 0; a token without ":" is a label and ignored. */
 PL_MUST_CHECK enum pl_code decode_libsvm(struct matrix *m, const char *body, size_t n, struct pl_err *err);
 
-/* [1, 2], [[1, 2], [3, null]], or {"instances": either of these}. */
+/* [1, 2], [[1, 2], [3, null]], or {"instances": either of these}; other keys beside it are skipped. */
 PL_MUST_CHECK enum pl_code decode_json(struct matrix *m, const char *body, size_t n, struct pl_err *err);
 
 /* RecordIO of protobuf records, as SageMaker's algorithms exchange them: the feature "values" of each is a row, dense,

@@ -8,6 +8,9 @@
 #include <math.h>
 #include <string.h>
 
+/* Of values beside "instances", which are skipped. */
+#define SKIP_DEPTH_MAX 64
+
 struct cursor {
     const char *start, *s, *end;
 };
@@ -144,22 +147,87 @@ static enum pl_code rows(struct cursor *c, struct matrix *m, struct pl_err *err)
     return PL_OK;
 }
 
-/* {"instances": rows}, after its "{". */
-static enum pl_code object(struct cursor *c, struct matrix *m, struct pl_err *err)
+/* ---- an object: {"instances": rows} and whatever else a client sends along ---- */
+
+/* After its first quote; ends past its last. */
+static bool skip_string(struct cursor *c)
 {
-    static const char key[] = "\"instances\"";
+    for (; c->s < c->end && *c->s != '"'; c->s++)
+        if (*c->s == '\\' && c->s + 1 < c->end)
+            c->s++;
+    if (c->s == c->end)
+        return false;
+    c->s++;
+    return true;
+}
+
+/* A value of any kind, of which only the brackets and quotes are looked at. */
+static enum pl_code skip_value(struct cursor *c, struct pl_err *err)
+{
+    char open[SKIP_DEPTH_MAX];
+    const char *start;
+    size_t depth = 0;
 
     skip_space(c);
-    if ((size_t)(c->end - c->s) < sizeof(key) - 1 || memcmp(c->s, key, sizeof(key) - 1) != 0)
-        return expected(c, "\"instances\"", err);
-    c->s += sizeof(key) - 1;
+    start = c->s;
+    for (; c->s < c->end; c->s++) {
+        char ch = *c->s;
+
+        if (depth == 0 && (ch == ',' || ch == '}'))
+            return c->s > start ? PL_OK : expected(c, "a value", err);
+        if (ch == '"') {
+            c->s++;
+            if (!skip_string(c))
+                break;
+            c->s--;
+        } else if (ch == '[' || ch == '{') {
+            if (depth == SKIP_DEPTH_MAX)
+                return refuse(err, STATUS_UNSUPPORTED, "the JSON is nested more than %d deep", SKIP_DEPTH_MAX);
+            open[depth++] = ch;
+        } else if (ch == ']' || ch == '}') {
+            if (depth == 0 || open[--depth] != (ch == ']' ? '[' : '{'))
+                return expected(c, "a value", err);
+        }
+    }
+    return expected(c, "the end of a value", err);
+}
+
+static enum pl_code member(struct cursor *c, struct matrix *m, bool *seen, struct pl_err *err)
+{
+    static const char instances[] = "instances";
+    const char *key;
+    size_t n;
+
+    if (!take(c, '"'))
+        return expected(c, "a key", err);
+    key = c->s;
+    if (!skip_string(c))
+        return expected(c, "the end of a key", err);
+    n = (size_t)(c->s - 1 - key);
     if (!take(c, ':'))
         return expected(c, "':'", err);
-    if (rows(c, m, err) != PL_OK)
-        return PL_MODEL;
+    if (n != sizeof(instances) - 1 || memcmp(key, instances, n) != 0)
+        return skip_value(c, err);
+    if (*seen)
+        return refuse(err, STATUS_UNSUPPORTED, "the JSON has \"instances\" twice");
+    *seen = true;
+    return rows(c, m, err);
+}
+
+/* After its "{". */
+static enum pl_code object(struct cursor *c, struct matrix *m, struct pl_err *err)
+{
+    bool seen = false;
+
+    if (take(c, '}'))
+        return refuse(err, STATUS_UNSUPPORTED, "the JSON has no \"instances\"");
+    do {
+        if (member(c, m, &seen, err) != PL_OK)
+            return PL_MODEL;
+    } while (take(c, ','));
     if (!take(c, '}'))
-        return expected(c, "'}' (\"instances\" is the only key)", err);
-    return PL_OK;
+        return expected(c, "',' or '}'", err);
+    return seen ? PL_OK : refuse(err, STATUS_UNSUPPORTED, "the JSON has no \"instances\"");
 }
 
 enum pl_code decode_json(struct matrix *m, const char *body, size_t n, struct pl_err *err)

@@ -11,6 +11,8 @@ static void reads_rows(void **state)
         { "[[1,null]\n,\r\n\t[3,4]]", 2, 2, { 1, NA, 3, 4 } },
         { "{\"instances\": [[1,2],[3,4]]}", 2, 2, { 1, 2, 3, 4 } },
         { "{ \"instances\" : [1,2] }", 1, 2, { 1, 2 } },
+        { "{\"instances\":[1],\"x\":1}", 1, 1, { 1 } },
+        { "{\"a\\\"b\" : {\"c\":[\"]}\", {}, []]} , \"instances\":[3], \"s\": \"\\\\\"}", 1, 1, { 3 } },
         { "[NaN,Infinity,-Infinity]", 1, 3, { NA, INFINITY, -INFINITY } },
         { "[0,-0,0.5,10,1E+2]", 1, 5, { 0, 0, 0.5f, 10, 100 } },
     };
@@ -45,12 +47,17 @@ static void is_strict_and_says_where(void **state)
         { "[1x]", "row 1, column 1: '1x' is not a number or null" },
         { "[nullx]", "row 1, column 1: 'nullx' is not a number or null" },
         { "[[[1]]]", "row 1, column 1: '[1' is not a number or null" },
-        { "{}", "byte 2 of the JSON: \"instances\" expected, found '}'" },
-        { "{\"rows\":[1]}", "byte 2 of the JSON: \"instances\" expected, found '\"rows\":[1'" },
+        { "{}", "the JSON has no \"instances\"" },
+        { "{\"rows\":[1]}", "the JSON has no \"instances\"" },
         { "{\"instances\" [1]}", "byte 14 of the JSON: ':' expected, found '[1'" },
-        { "{\"instances\":[1],\"x\":1}",
-          "byte 17 of the JSON: '}' (\"instances\" is the only key) expected, found ','" },
-        { "{\"instances\":[1]", "the JSON ends where '}' (\"instances\" is the only key) is expected" },
+        { "{\"instances\":[1]", "the JSON ends where ',' or '}' is expected" },
+        { "{\"instances\":[1],\"instances\":[2]}", "the JSON has \"instances\" twice" },
+        { "{\"x\":,\"instances\":[1]}", "byte 6 of the JSON: a value expected, found ','" },
+        { "{\"x\":[1},\"instances\":[1]}", "byte 8 of the JSON: a value expected, found '}'" },
+        { "{\"x\":[1", "the JSON ends where the end of a value is expected" },
+        { "{\"x\":\"1", "the JSON ends where the end of a value is expected" },
+        { "{\"x", "the JSON ends where the end of a key is expected" },
+        { "{1:2}", "byte 2 of the JSON: a key expected, found '1:2'" },
     };
 
     (void)state;
@@ -74,12 +81,26 @@ static void deep_nesting_is_only_refused(void **state)
     free(body);
 }
 
+static void skipped_values_have_a_depth(void **state)
+{
+    char body[256] = "{\"x\":";
+    struct matrix m = { 0 };
+    struct pl_err err = { 0 };
+
+    (void)state;
+    memset(body + 5, '[', 65);
+    assert_int_equal(decode_json(&m, body, 70, &err), PL_MODEL);
+    assert_string_equal(err.message, "the JSON is nested more than 64 deep");
+    matrix_done(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_rows),
         cmocka_unit_test(is_strict_and_says_where),
         cmocka_unit_test(deep_nesting_is_only_refused),
+        cmocka_unit_test(skipped_values_have_a_depth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

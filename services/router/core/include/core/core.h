@@ -107,13 +107,13 @@ struct core_variant {
     unsigned waiting_count;
 
     struct policy policy;
-    struct list prewarms;   /* windows that begin later, or that a start is under way for */
-    unsigned failed_rounds; /* of starts, one after the other */
-    int64_t round_began_us; /* starts asked for before this belong to a round that has been counted */
-    int64_t start_after_us; /* back-off: no start before */
-    struct list starving;   /* in core's list: wants a start, but no host takes one */
-    int64_t starving_since_us;
-    int64_t due_us; /* never later than the next thing that time brings about */
+    struct list prewarms;      /* windows that begin later, or that a start is under way for */
+    unsigned failed_rounds;    /* of starts, one after the other */
+    int64_t round_began_us;    /* starts asked for before this belong to a round that has been counted */
+    int64_t start_after_us;    /* back-off: no start before */
+    struct list starving;      /* in core's list: wants a start, but no host takes one */
+    int64_t starving_since_us; /* 0: no start has been wanted in vain */
+    int64_t due_us;            /* never later than the next thing that time brings about */
     size_t due_slot;
 };
 
