@@ -25,6 +25,9 @@
 #define CORE_LIMIT_SLACK_BYTES ((size_t)1 << 20)
 /* From the cancellation of calls to giving up on their handlers. */
 #define ABANDON_AFTER_MS 1000
+/* A client that reads closes its connection as soon as it hears of the drain. One that does not would hold us until the
+ * pings give it up. */
+#define LINGER_MS 1000
 /* A client has this long for TCP, TLS and the HTTP/2 preface. */
 #define HANDSHAKE_TIMEOUT_MS 10000
 
@@ -194,10 +197,19 @@ void server_call_added(struct rpc_server *s, struct rpc_call *c)
         metrics_move(s->in_flight_gauge, 1);
 }
 
+/* Draining, and the last call has ended: what is left is connections. */
+static void server_linger(struct rpc_server *s)
+{
+    int64_t at_ms = pl_now_ms() + LINGER_MS;
+    if (s->state == SERVER_DRAINING && s->in_flight == 0 && !s->cancelled && at_ms < s->grace.at_ms)
+        loop_timer_set(rpc_loop(s->rpc), &s->grace, at_ms);
+}
+
 void server_call_removed(struct rpc_server *s, struct rpc_call *c)
 {
     list_remove(&c->link);
     s->in_flight--;
+    server_linger(s);
     if (s->in_flight_gauge)
         metrics_move(s->in_flight_gauge, -1);
 }
@@ -313,6 +325,7 @@ void rpc_server_drain(struct rpc_server *s, int64_t grace_ms, void (*drained)(vo
     health_close(s->health);
     grpc_server_shutdown_and_notify(s->core, rpc_queue(s->rpc), &s->shut);
     loop_timer_set(rpc_loop(s->rpc), &s->grace, pl_now_ms() + grace_ms);
+    server_linger(s);
 }
 
 void rpc_server_free(struct rpc_server *s)

@@ -123,6 +123,24 @@ static void test_idle_server_stops_at_once(void **state)
     assert_true(pl_now_ms() - before < 5000);
 }
 
+/* It has a connection, and reads neither the GOAWAY nor a ping. */
+static void test_client_that_does_not_read_holds_up_nothing(void **state)
+{
+    static const char hello[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
+    struct rig *g = *state;
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    char one;
+    snprintf(a.sun_path, sizeof(a.sun_path), "%s", g->address + strlen("unix:"));
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    assert_int_equal(write(fd, hello, sizeof(hello) - 1), sizeof(hello) - 1);
+    assert_int_equal(recv(fd, &one, 1, MSG_PEEK), 1); /* the server's settings: it knows us */
+    drain(g, 3600000);
+    wait_event(&g->drained_event);
+    free_server(g);
+    close(fd);
+}
+
 static void test_server_freed_without_drain(void **state)
 {
     struct rig *g = *state;
@@ -251,6 +269,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_grace_expires, up, down),
         cmocka_unit_test_setup_teardown(test_handler_that_never_answers_is_abandoned, up, down),
         cmocka_unit_test_setup_teardown(test_idle_server_stops_at_once, up, down),
+        cmocka_unit_test_setup_teardown(test_client_that_does_not_read_holds_up_nothing, up, down),
         cmocka_unit_test_setup_teardown(test_server_freed_without_drain, up, down),
         cmocka_unit_test_setup_teardown(test_client_survives_a_server_that_comes_back, up, down),
         cmocka_unit_test_setup_teardown(test_addresses_that_cannot_be_bound, up, down),

@@ -67,9 +67,9 @@ void rpc_server_set_serving(struct rpc_server *s, bool serving);
 /* The port that was bound for the i-th address (for ":0"); 0 for unix sockets. */
 int rpc_server_port(const struct rpc_server *s, size_t i);
 /* Graceful: health NOT_SERVING, GOAWAY, new calls refused UNAVAILABLE, calls in flight go on; health and other watch
- * streams of this room are ended; 'drained(arg)' once when the last call has ended, or after 'grace_ms', when what is
- * left was cancelled (a handler that has not answered a second after that is given up on; its late answer is harmless).
- * Once per server. */
+ * streams of this room are ended; 'drained(arg)' once when the last call has ended and connections are closed (by their
+ * clients, or a second later by us), or after 'grace_ms', when what is left was cancelled (a handler that has not
+ * answered a second after that is given up on; its late answer is harmless). Once per server. */
 void rpc_server_drain(struct rpc_server *s, int64_t grace_ms, void (*drained)(void *arg), void *arg);
 /* After 'drained': frees it. Earlier: cancels what is in flight, and frees it when that has ended. NULL is fine. */
 void rpc_server_free(struct rpc_server *s);
