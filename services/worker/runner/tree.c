@@ -205,7 +205,9 @@ static bool stays_inside(const char *path, const char *target)
 enum pl_code tree_symbolic_link(struct tree *t, const char *path, const char *target, struct pl_err *err)
 {
     if (path[0] == '\0' || !stays_inside(path, target))
-        return refused(err, path, "the symbolic link may lead out of the archive");
+        return pl_fail_reason(err, PL_PRECONDITION, "ARTIFACT_REFUSED", NULL,
+                              "entry '%.200s': the symbolic link to '%.200s' may lead out of the archive", path,
+                              target);
     if (t->link_count == TREE_MAX_LINKS)
         return refused(err, path, "too many symbolic links");
     if (!t->links)

@@ -315,14 +315,14 @@ static void links_out_are_refused(void **state)
     (void)state;
     for (size_t i = 0; i < PL_COUNT(cases); i++) {
         struct fixture *f;
-        char message[160];
+        char message[256];
 
         assert_int_equal(setup((void **)&f), 0);
         begin(f, false, true);
         add_file(f, "model", "x");
         add(f, cases[i].name, AE_IFLNK, cases[i].target, NULL, 0);
-        (void)snprintf(message, sizeof(message), "entry '%s': the symbolic link may lead out of the archive",
-                       cases[i].name);
+        (void)snprintf(message, sizeof(message), "entry '%s': the symbolic link to '%s' may lead out of the archive",
+                       cases[i].name, cases[i].target);
         assert_hostile(f, message);
         teardown((void **)&f);
     }
