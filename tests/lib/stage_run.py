@@ -11,7 +11,8 @@ import xml.etree.ElementTree
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HANG_S = 900       # no stage takes as long
 TELL_EVERY_S = 30  # what is still going on
-TAIL_LINES = 120   # of a failed stage's log
+TAIL_LINES = 120   # of a failed stage's log, without what only says that something went well
+DULL = re.compile(r"\[\d+/\d+\] (Building|Linking|Generating)|\s*Start +\d+: |.* Passed +[0-9.]+ sec$")
 
 
 class Stage:
@@ -23,6 +24,7 @@ class Stage:
         self.failures, self.skips = [], []
         self.log = self.folder = None
         self.began = self.took = None
+        self.cpu = 0.0
         self.lock = threading.Lock()
         self.running = set()
 
@@ -51,10 +53,9 @@ class Stage:
             with self.lock:
                 self.running.add(process)
             try:
-                code = process.wait(max(1, HANG_S - (time.monotonic() - self.began)))
-            except subprocess.TimeoutExpired:
-                out.write(f"ended by force: {self.name} takes more than {HANG_S} s\n".encode())
-                code = -1
+                code = self.wait(process)
+                if code is None:
+                    out.write(f"ended by force: {self.name} takes more than {HANG_S} s\n".encode())
             finally:
                 self.end(process)
         if part.exists():
@@ -62,6 +63,18 @@ class Stage:
                 log.write(part.read_bytes())
             part.unlink()
         return code
+
+    def wait(self, process):
+        """The exit code, or None when it takes too long; what it has cost is added up."""
+        while time.monotonic() - self.began < HANG_S:
+            pid, status, used = os.wait4(process.pid, os.WNOHANG)
+            if pid:
+                process.returncode = os.waitstatus_to_exitcode(status)
+                with self.lock:
+                    self.cpu += used.ru_utime + used.ru_stime
+                return process.returncode
+            time.sleep(0.05)
+        return None
 
     def end(self, process):
         """The command and whatever it has left behind."""
@@ -186,13 +199,13 @@ class Lanes:
         return f"{stage.passed} passed, {stage.failed} failed{skipped}"
 
     def report(self, stage):
-        self.say(f"-- {stage.name}: {self.counts(stage)}, {stage.took:.0f} s")
+        self.say(f"-- {stage.name}: {self.counts(stage)}, {stage.took:.0f} s, {stage.cpu:.0f} s of a core")
         with self.print_lock:
             for skip in stage.skips:
                 print(f"     skipped {skip}", flush=True)
             if not stage.failed:
                 return
-            tail = stage.log.read_text(errors="replace").splitlines()[-TAIL_LINES:]
+            tail = [line for line in stage.log.read_text(errors="replace").splitlines() if not DULL.match(line)][-TAIL_LINES:]
             print("\n".join(f"     | {line}" for line in tail))
             for name in stage.failures:
                 print(f"     FAILED {name}")
@@ -208,7 +221,7 @@ class Lanes:
     def summary(self):
         print()
         for stage in self.stages:
-            print(f"{stage.name:<17} {stage.took:5.0f} s   {self.counts(stage)}")
+            print(f"{stage.name:<17} {stage.took:5.0f} s {stage.cpu:5.0f} s of a core   {self.counts(stage)}")
         failures = [f"{stage.name}: {name}" for stage in self.stages for name in stage.failures]
         for failure in failures:
             print(f"FAILED {failure}")

@@ -161,8 +161,8 @@ static bool answer(const struct zygote_request *r, const int *fds, unsigned fd_c
 
 /* ---- the two calls ---- */
 
-/* What has run so far left many small free blocks. glibc joins and sorts them when it is next asked for a large one: here,
- * once, not on pages that every instance would have to copy for it. */
+/* What has run so far left many small free blocks. glibc joins and sorts them when it is next asked for a large one:
+ * here, once, not on pages that every instance would have to copy for it. */
 static void settle_heap(void)
 {
     void *volatile large;

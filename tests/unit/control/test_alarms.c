@@ -266,7 +266,7 @@ static void test_lists(void **state)
     struct fixture f;
     Pilotlight__V1__ListAlarmsRequest r = PILOTLIGHT__V1__LIST_ALARMS_REQUEST__INIT;
     Pilotlight__V1__ListAlarmsResponse *reply;
-    char name[16], seen[64] = "";
+    char name[32], seen[64] = "";
     (void)state;
     for (int i = 0; i < 7; i++) {
         (void)snprintf(name, sizeof(name), "%s-%d", i % 2 ? "odd" : "even", i);
