@@ -156,8 +156,10 @@ static void on_accept(struct loop_fd *f, uint32_t events)
         }
         metrics_add(h->accepted, 1);
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-        if (h->connections + 1 >= h->options.connection_limit)
+        if (h->connections + 1 >= h->options.connection_limit) {
             cut_longest_idle(h);
+            http_run(h); /* its place is free after this */
+        }
         if (MHD_add_connection(h->daemon, fd, (struct sockaddr *)&from, len) != MHD_YES)
             metrics_add(h->refused, 1); /* over a limit; closed */
     }
@@ -276,7 +278,7 @@ static enum pl_code start_daemon(struct http *h, struct pl_err *err)
         MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)o->header_bytes + POOL_EXTRA, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)o->connection_limit, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)o->connections_per_address,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)((o->stall_ms + 999) / 1000), MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)((o->stall_ms + 999) / 1000), MHD_OPTION_STRICT_FOR_CLIENT, 0,
         MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY, tls ? items : items + 2, MHD_OPTION_END);
     if (!h->daemon)
         return pl_fail(err, tls ? PL_INVALID : PL_INTERNAL, tls ? "tls" : NULL, "the HTTP server does not start%s",

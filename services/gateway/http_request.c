@@ -63,6 +63,8 @@ static enum pl_code read_headers(struct http_request *r, struct MHD_Connection *
     MHD_get_connection_values(mhd, MHD_HEADER_KIND, add_header, r);
     if (http_frame_check(version, r->headers, r->header_count, &frame, err) != PL_OK)
         return err->code;
+    if (strpbrk(r->path, " \t") || strpbrk(r->query, " \t"))
+        return pl_fail(err, PL_INVALID, NULL, "the request's target has a space");
     r->content_length = frame.content_length;
     return PL_OK;
 }

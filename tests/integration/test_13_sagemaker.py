@@ -1,0 +1,549 @@
+"""SageMaker as boto3 of Debian knows it: whole flows, every member, every error by its code, status and text."""
+import datetime
+import json
+import threading
+
+import botocore.exceptions
+import pytest
+
+import aws as clients
+import models
+import suite
+from aws import IMAGE, ROLE, Aws, serverless
+from suite import wait_until
+
+ROW = b"0.5,0.1,-0.2,0,1,2,3,4,5,6"
+
+
+@pytest.fixture(scope="module")
+def aws(up):
+    return Aws(up)
+
+
+def refused(call, code, *texts, status=400, **arguments):
+    """The call fails as a client sees it; returns the error's response."""
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        call(**arguments)
+    response = caught.value.response
+    assert (response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]) == (code, status), response
+    for text in texts:
+        assert text in response["Error"]["Message"], response["Error"]["Message"]
+    assert len(response["ResponseMetadata"]["RequestId"]) == 36
+    return response
+
+
+def arn(kind, name, region=clients.REGION):
+    return f"arn:aws:sagemaker:{region}:000000000000:{kind}/{name}"
+
+
+# ---- the article's flow ----
+
+def test_deploy_invoke_and_delete(up, aws, name):
+    """Model, config named as the endpoint, endpoint, waiter; a cold and a warm call; delete with its waiter."""
+    sample = models.Sample()
+    session = Aws(up)
+    identity = session.client("sts").get_caller_identity()
+    assert identity["Account"] == "000000000000" and ":assumed-role/pilotlight/" in identity["Arn"]
+    assert session.client("iam").get_role(RoleName="pilotlight")["Role"]["Arn"] == ROLE
+    bucket = f"sagemaker-{clients.REGION}-{identity['Account']}"
+    refused(session.s3.head_bucket, "404", status=404, Bucket=bucket)
+    session.s3.create_bucket(Bucket=bucket)
+    session.s3.upload_file(str(models.SAMPLE / "model.tar.gz"), bucket, f"{name}/model.tar.gz")
+    aws.deploy(name, f"s3://{bucket}/{name}/model.tar.gz")
+    first = aws.invoke(name, sample.row(0))
+    second = aws.invoke(name, sample.row(1))
+    assert (first["Body"].read(), second["Body"].read()) == (sample.answer(0), sample.answer(1))
+    assert first["ContentType"] == "text/csv" and first["InvokedProductionVariant"] == "AllTraffic"
+    cold, warm = (dict(pair.split("=") for pair in r["ResponseMetadata"]["HTTPHeaders"]["x-pilotlight-timings"].split("; ")) for r in (first, second))
+    assert cold["cold"] == "1" and int(cold["start_us"]) > 0 and warm["cold"] == "0" and int(warm["model_us"]) > 0
+    aws.delete_endpoint(name)
+    refused(aws.sagemaker.describe_endpoint, "ValidationException", f'Could not find endpoint "{arn("endpoint", name)}".', EndpointName=name)
+    assert aws.sagemaker.delete_endpoint_config(EndpointConfigName=name)["ResponseMetadata"]["HTTPStatusCode"] == 200
+    assert aws.sagemaker.delete_model(ModelName=name)["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+def test_from_persistent_to_serverless_in_place(up, aws, artifacts, name):
+    """The article's migration: an instance-based endpoint is always warm; an update makes it serverless."""
+    uri, predict = artifacts.model(seed=3)
+    aws.create_model(name, uri)
+    aws.sagemaker.create_endpoint_config(EndpointConfigName=f"{name}-old", ProductionVariants=[
+        {"VariantName": "AllTraffic", "ModelName": name, "InstanceType": "ml.m5.large", "InitialInstanceCount": 2, "VolumeSizeInGB": 30}])
+    aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=f"{name}-old")
+    aws.in_service(name)
+    wait_until(lambda: len(up.idle(name)) == 2, "two instances are kept warm")
+    (variant,) = aws.sagemaker.describe_endpoint(EndpointName=name)["ProductionVariants"]
+    assert (variant["CurrentInstanceCount"], variant["DesiredInstanceCount"]) == (2, 2) and "CurrentServerlessConfig" not in variant
+    expected = aws.invoke(name, ROW)["Body"].read()
+    assert float(expected) == pytest.approx(float(predict([ROW.decode()])[0]))
+    aws.sagemaker.create_endpoint_config(EndpointConfigName=f"{name}-serverless", ProductionVariants=[
+        {"VariantName": "AllTraffic", "ModelName": name, "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 10}}])
+    aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-serverless")
+    aws.in_service(name)
+    now = aws.sagemaker.describe_endpoint(EndpointName=name)
+    assert now["EndpointConfigName"] == f"{name}-serverless"
+    assert now["ProductionVariants"][0]["CurrentServerlessConfig"] == {"MemorySizeInMB": 2048, "MaxConcurrency": 10}
+    assert "CurrentInstanceCount" not in now["ProductionVariants"][0]
+    aws.sagemaker.delete_endpoint_config(EndpointConfigName=f"{name}-old")
+    assert aws.invoke(name, ROW)["Body"].read() == expected
+
+
+def test_update_in_place_under_traffic_fails_no_call(aws, artifacts, name):
+    first, second = artifacts.model(seed=1)[0], artifacts.model(seed=2)[0]
+    aws.deploy(name, first)
+    aws.create_model(f"{name}-2", second)
+    aws.sagemaker.create_endpoint_config(EndpointConfigName=f"{name}-2", ProductionVariants=[serverless(f"{name}-2", 3072, 20)])
+    answers, failures, stop = [], [], threading.Event()
+
+    def call():
+        client = Aws(aws.up).runtime
+        while not stop.is_set():
+            try:
+                answers.append(client.invoke_endpoint(EndpointName=name, ContentType="text/csv", Body=ROW)["Body"].read())
+            except botocore.exceptions.ClientError as error:
+                failures.append(error.response)
+
+    threads = [threading.Thread(target=call) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        wait_until(lambda: len(answers) > 20, "calls are answered")
+        aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-2")
+        aws.in_service(name)
+        wait_until(lambda: answers[-1] != answers[0], "the new model answers")
+        count = len(answers)
+        wait_until(lambda: len(answers) > count + 20, "calls go on")
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert not failures and len(set(answers)) == 2
+
+
+# ---- models ----
+
+def test_a_model_with_every_member(aws, name):
+    given = {
+        "PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": "s3://bucket/key/model.tar.gz", "Environment": {"A_1": "b", "C": ""}, "ContainerHostname": "host-1",
+                             "Mode": "SingleModel", "ImageConfig": {"RepositoryAccessMode": "Platform"}},
+        "InferenceExecutionConfig": {"Mode": "Serial"}, "ExecutionRoleArn": "arn:aws:iam::123456789012:role/service-role/My.Role",
+        "VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1", "subnet-2"]}, "EnableNetworkIsolation": True}
+    assert aws.sagemaker.create_model(ModelName=name, Tags=[{"Key": "k", "Value": "v"}], **given)["ModelArn"] == arn("model", name)
+    out = aws.sagemaker.describe_model(ModelName=name)
+    assert {key: out[key] for key in given} == given
+    assert out["ModelArn"] == arn("model", name) and abs((datetime.datetime.now(datetime.timezone.utc) - out["CreationTime"]).total_seconds()) < 60
+    assert aws.sagemaker.list_tags(ResourceArn=out["ModelArn"])["Tags"] == [{"Key": "k", "Value": "v"}]
+    refused(aws.sagemaker.create_model, "ValidationException", f'Cannot create already existing model "{arn("model", name)}".', ModelName=name, **given)
+
+
+def test_members_that_only_newer_clients_know(aws, name):
+    """Sent by hand: the client of Debian does not know them. Unknown members are ignored, null is absence."""
+    source = {"S3DataSource": {"S3Uri": "s3://b/k.tar.gz", "S3DataType": "S3Object", "CompressionType": "Gzip", "ModelAccessConfig": {"AcceptEula": True}}}
+    status, out, _ = aws.target("CreateModel", {"ModelName": name, "PrimaryContainer": {"Image": IMAGE, "ModelDataSource": source, "Brandnew": [1]}, "VpcConfig": None, "Unknown": {"x": 1}})
+    assert (status, out) == (200, {"ModelArn": arn("model", name)})
+    status, out, _ = aws.target("DescribeModel", {"ModelName": name})
+    assert out["PrimaryContainer"]["ModelDataSource"] == source and "Unknown" not in out and "Brandnew" not in out["PrimaryContainer"]
+    status, out, _ = aws.target("CreateEndpointConfig", {"EndpointConfigName": name, "ProductionVariants": [
+        {"VariantName": "v", "ModelName": name, "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 5, "ProvisionedConcurrency": 2}}]})
+    assert status == 200, out
+    assert aws.target("DescribeEndpointConfig", {"EndpointConfigName": name})[1]["ProductionVariants"][0]["ServerlessConfig"]["ProvisionedConcurrency"] == 2
+    status, out, _ = aws.target("CreateEndpointConfig", {"EndpointConfigName": name + "x", "ProductionVariants": [
+        {"VariantName": "v", "ModelName": name, "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 5, "ProvisionedConcurrency": 6}}]})
+    assert (status, out["__type"]) == (400, "ValidationException") and "ProvisionedConcurrency" in out["message"] and "5" in out["message"]
+
+
+@pytest.mark.parametrize("image, runtime", [(IMAGE, "xgboost"), ("x/sagemaker-scikit-learn:1.2-1-cpu-py3", "python"), ("my/xgboost", "xgboost")])
+def test_images_choose_the_runtime(up, aws, name, image, runtime):
+    aws.create_model(name, "s3://b/k", image=image)
+    assert up.models.GetModel(name=name).model.runtime == runtime
+
+
+def test_a_script_of_the_users_runs_in_python(up, aws, name):
+    aws.create_model(name, "s3://b/k", Environment={"SAGEMAKER_PROGRAM": "inference.py"})
+    assert up.models.GetModel(name=name).model.runtime == "python"
+
+
+VALID = {"ModelName": "m", "PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": "s3://b/k"}, "ExecutionRoleArn": ROLE}
+MODEL_REFUSALS = [
+    ({"ModelName": "-bad"}, "Value '-bad' at 'modelName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"),
+    ({"ModelName": "a" * 64}, "at 'modelName' failed to satisfy constraint: Member must have length less than or equal to 63"),
+    ({"ModelName": "with_underscore"}, "at 'modelName'"),
+    ({"ExecutionRoleArn": "arn:aws:iam::12:role/x"}, "at 'executionRoleArn' failed to satisfy constraint: Member must satisfy regular expression pattern: arn:aws"),
+    ({"PrimaryContainer": {"Image": "a b", "ModelDataUrl": "s3://b/k"}}, "at 'primaryContainer.image' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\S]+"),
+    ({"PrimaryContainer": {"Image": "x" * 256, "ModelDataUrl": "s3://b/k"}}, "at 'primaryContainer.image' failed to satisfy constraint: Member must have length less than or equal to 255"),
+    ({"PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": "ftp://b/k"}}, "at 'primaryContainer.modelDataUrl' failed to satisfy constraint: Member must satisfy regular expression pattern: (https|s3)://"),
+    ({"PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": "s3://b/" + "k" * 1024}}, "Member must have length less than or equal to 1024"),
+    ({"PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": "s3://b/k", "Environment": {"1A": "x"}}}, "at 'primaryContainer.environment.1A.key' failed to satisfy constraint"),
+    ({"PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": "s3://b/k", "Environment": {f"A{i}": "x" for i in range(101)}}}, "Member must have length less than or equal to 100"),
+    ({"PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": "s3://b/k", "Environment": {"A": "x" * 1025}}}, "Member must have length less than or equal to 1024"),
+    ({"PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": "s3://b/k", "Mode": "Many"}}, "at 'primaryContainer.mode' failed to satisfy constraint: Member must satisfy enum value set: [SingleModel, MultiModel]"),
+    ({"PrimaryContainer": {"Image": "somebody/else:1", "ModelDataUrl": "s3://b/k"}}, "Image 'somebody/else:1' is not one that can be run here"),
+    ({"PrimaryContainer": {"Image": IMAGE}}, "ModelDataUrl must be given"),
+    ({"PrimaryContainer": {"ModelDataUrl": "s3://b/k"}}, "Image must be given"),
+    ({"Containers": [{"Image": IMAGE, "ModelDataUrl": "s3://b/k"}]}, "Only one of PrimaryContainer and Containers"),
+    ({"Tags": [{"Key": f"k{i}", "Value": ""} for i in range(51)]}, "at 'tags' failed to satisfy constraint: Member must have length less than or equal to 50"),
+    ({"Tags": [{"Key": "a!", "Value": ""}]}, "at 'tags.1.member.key'"),
+    ({"Tags": [{"Key": "a", "Value": ""}, {"Key": "a", "Value": "b"}]}, "more than once"),
+    ({"VpcConfig": {"SecurityGroupIds": [f"sg-{i}" for i in range(6)], "Subnets": ["s-1"]}}, "at 'vpcConfig.securityGroupIds' failed to satisfy constraint: Member must have length less than or equal to 5"),
+    ({"InferenceExecutionConfig": {"Mode": "Parallel"}}, "[Serial, Direct]"),
+    ({"ModelName": "-bad", "ExecutionRoleArn": "a" * 20}, "2 validation errors detected: "),
+]
+
+
+@pytest.mark.parametrize("change, text", MODEL_REFUSALS)
+def test_models_that_are_refused(aws, change, text):
+    refused(aws.sagemaker.create_model, "ValidationException", text, **{**VALID, **change})
+
+
+def test_what_a_client_checks_itself_is_checked_here_too(aws):
+    """JavaScript's client checks almost nothing."""
+    for body, text in (({}, "Value null at 'modelName' failed to satisfy constraint: Member must not be null"),
+                       ({"ModelName": "m"}, "One of PrimaryContainer and Containers must be given"),
+                       ({**VALID, "Tags": [{"Key": "k"}]}, "Value null at 'tags.1.member.value'")):
+        status, out, _ = aws.target("CreateModel", body)
+        assert (status, out["__type"]) == (400, "ValidationException") and text in out["message"]
+    for body in ({**VALID, "Tags": "x"}, {**VALID, "EnableNetworkIsolation": "yes"}, {**VALID, "PrimaryContainer": []}):
+        status, out, _ = aws.target("CreateModel", body)
+        assert (status, out["__type"]) == (400, "SerializationException"), out
+
+
+def test_several_containers_are_kept_but_not_deployed(aws, name):
+    aws.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, Containers=[{"Image": IMAGE, "ModelDataUrl": "s3://b/1"}, {"Image": IMAGE, "ModelDataUrl": "s3://b/2"}])
+    assert len(aws.sagemaker.describe_model(ModelName=name)["Containers"]) == 2
+    refused(aws.sagemaker.create_endpoint_config, "ValidationException", "several Containers", EndpointConfigName=name, ProductionVariants=[serverless(name)])
+
+
+# ---- endpoint configs ----
+
+@pytest.fixture(scope="module")
+def model(aws):
+    aws.create_model("a-model", "s3://b/k")
+    return "a-model"
+
+
+def test_a_config_with_every_member(aws, model, name):
+    given = {"KmsKeyId": "key", "ProductionVariants": [
+        {"VariantName": "one", "ModelName": model, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large", "InitialVariantWeight": 0.25, "VolumeSizeInGB": 8,
+         "ModelDataDownloadTimeoutInSeconds": 60, "ContainerStartupHealthCheckTimeoutInSeconds": 3600},
+        {"VariantName": "two", "ModelName": model, "InitialInstanceCount": 3, "InstanceType": "ml.c5.xlarge", "InitialVariantWeight": 0.75}]}
+    out = aws.sagemaker.create_endpoint_config(EndpointConfigName=name, Tags=[{"Key": "k", "Value": "v"}], **given)
+    assert out["EndpointConfigArn"] == arn("endpoint-config", name)
+    out = aws.sagemaker.describe_endpoint_config(EndpointConfigName=name)
+    assert {key: out[key] for key in given} == given and out["EndpointConfigName"] == name
+    refused(aws.sagemaker.create_endpoint_config, "ValidationException", f'Cannot create already existing endpoint configuration "{arn("endpoint-config", name)}".',
+            EndpointConfigName=name, **given)
+    aws.sagemaker.delete_endpoint_config(EndpointConfigName=name)
+    refused(aws.sagemaker.describe_endpoint_config, "ValidationException", f'Could not find endpoint configuration "{arn("endpoint-config", name)}".', EndpointConfigName=name)
+    refused(aws.sagemaker.delete_endpoint_config, "ValidationException", "Could not find endpoint configuration", EndpointConfigName=name)
+
+
+AT = "productionVariants.1.member.serverlessConfig"
+CONFIG_REFUSALS = [
+    ({"ServerlessConfig": {"MemorySizeInMB": 7168, "MaxConcurrency": 1}}, f"Value '7168' at '{AT}.memorySizeInMB' failed to satisfy constraint: Member must have value less than or equal to 6144"),
+    ({"ServerlessConfig": {"MemorySizeInMB": 1500, "MaxConcurrency": 1}}, "MemorySizeInMB is 1500: it must be 1024 to 6144 MB in steps of 1024"),
+    ({"ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 201}}, f"Value '201' at '{AT}.maxConcurrency' failed to satisfy constraint: Member must have value less than or equal to 200"),
+    ({"ServerlessConfig": {"MemorySizeInMB": 9000, "MaxConcurrency": 999}}, "2 validation errors detected: "),
+    ({"VariantName": "a b"}, "at 'productionVariants.1.member.variantName'"),
+    ({"ModelName": "no-such-model"}, 'Could not find model "arn:aws:sagemaker:us-east-1:000000000000:model/no-such-model".'),
+    ({"InstanceType": "ml.m5.large"}, "ProductionVariants[0].InstanceType cannot be used with ServerlessConfig"),
+    ({"InitialInstanceCount": 1}, "ProductionVariants[0].InitialInstanceCount cannot be used with ServerlessConfig"),
+    ({"VolumeSizeInGB": 1}, "ProductionVariants[0].VolumeSizeInGB cannot be used with ServerlessConfig"),
+    ({"AcceleratorType": "ml.eia1.large"}, "ProductionVariants[0].AcceleratorType cannot be used with ServerlessConfig"),
+    ({"CoreDumpConfig": {"DestinationS3Uri": "s3://x/y"}}, "ProductionVariants[0].CoreDumpConfig cannot be used with ServerlessConfig"),
+    ({"ServerlessConfig": None}, "must have a ServerlessConfig, or an InstanceType"),
+    ({"ContainerStartupHealthCheckTimeoutInSeconds": 5000}, "Member must have value less than or equal to 3600"),
+    ({"InitialVariantWeight": 0.0}, "weight adds up to 0"),
+]
+
+
+@pytest.mark.parametrize("change, text", CONFIG_REFUSALS)
+def test_configs_that_are_refused(aws, model, change, text):
+    variant = {k: v for k, v in {**serverless(model), **change}.items() if v is not None}
+    refused(aws.sagemaker.create_endpoint_config, "ValidationException", text, EndpointConfigName="refused", ProductionVariants=[variant])
+
+
+WHOLE_REFUSALS = [
+    ({"AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "s3://x/y"}}}, "AsyncInferenceConfig is not offered"),
+    ({"DataCaptureConfig": {"InitialSamplingPercentage": 1, "DestinationS3Uri": "s3://x/y", "CaptureOptions": [{"CaptureMode": "Input"}]}}, "DataCaptureConfig is not offered"),
+    ({"ExplainerConfig": {"ClarifyExplainerConfig": {"ShapConfig": {"ShapBaselineConfig": {}}}}}, "ExplainerConfig is not offered"),
+]
+
+
+@pytest.mark.parametrize("change, text", WHOLE_REFUSALS)
+def test_blocks_that_are_refused(aws, model, change, text):
+    refused(aws.sagemaker.create_endpoint_config, "ValidationException", text, EndpointConfigName="refused", ProductionVariants=[serverless(model)], **change)
+
+
+def test_shadows_mixtures_and_numbers_of_variants(aws, model):
+    create = aws.sagemaker.create_endpoint_config
+    refused(create, "ValidationException", "ShadowProductionVariants are not offered", EndpointConfigName="refused", ProductionVariants=[serverless(model)], ShadowProductionVariants=[serverless(model)])
+    refused(create, "ValidationException", "must all have a ServerlessConfig, or none", EndpointConfigName="refused", ProductionVariants=[
+        serverless(model), {"VariantName": "b", "ModelName": model, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}])
+    refused(create, "ValidationException", "at 'productionVariants' failed to satisfy constraint: Member must have length less than or equal to 10", EndpointConfigName="refused",
+            ProductionVariants=[serverless(model, variant=f"v{i}", concurrency=1) for i in range(11)])
+    refused(create, "ValidationException", "more than once", EndpointConfigName="refused", ProductionVariants=[serverless(model), serverless(model)])
+    refused(create, "ValidationException", "adds up to 201", EndpointConfigName="refused", ProductionVariants=[serverless(model, concurrency=200), serverless(model, concurrency=1, variant="b")])
+
+
+@pytest.mark.parametrize("member, what", [({"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["s-1"]}}, "a VpcConfig"), ({"EnableNetworkIsolation": True}, "EnableNetworkIsolation")])
+def test_models_that_cannot_be_serverless(aws, name, member, what):
+    aws.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer={"Image": IMAGE, "ModelDataUrl": "s3://b/k"}, **member)
+    refused(aws.sagemaker.create_endpoint_config, "ValidationException", f"has {what}, which cannot be used with ServerlessConfig", EndpointConfigName=name, ProductionVariants=[serverless(name)])
+    aws.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[{"VariantName": "v", "ModelName": name, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}])
+
+
+# ---- endpoints ----
+
+def test_endpoint_errors(aws, model, name):
+    refused(aws.sagemaker.create_endpoint, "ValidationException", f'Could not find endpoint configuration "{arn("endpoint-config", "none")}".', EndpointName=name, EndpointConfigName="none")
+    for call in (aws.sagemaker.describe_endpoint, aws.sagemaker.delete_endpoint):
+        refused(call, "ValidationException", f'Could not find endpoint "{arn("endpoint", name)}".', EndpointName=name)
+    refused(aws.sagemaker.update_endpoint, "ValidationException", "Could not find endpoint", EndpointName=name, EndpointConfigName="none")
+    refused(aws.sagemaker.create_endpoint, "ValidationException", "at 'endpointName'", EndpointName="a b", EndpointConfigName="none")
+
+
+def test_an_endpoint_that_cannot_be_made_fails_with_its_reason(aws, artifacts, name):
+    aws.create_model(name, artifacts.json_that_is_no_model())
+    aws.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[serverless(name)])
+    aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    with pytest.raises(botocore.exceptions.WaiterError):
+        aws.in_service(name)
+    out = aws.sagemaker.describe_endpoint(EndpointName=name)
+    assert out["EndpointStatus"] == "Failed" and out["FailureReason"] and "ProductionVariants" not in out
+    refused(aws.sagemaker.update_endpoint, "ValidationException", "FAILED", EndpointName=name, EndpointConfigName=name)
+    refused(aws.runtime.invoke_endpoint, "ValidationError", f"Endpoint {name} of account 000000000000 not found.", EndpointName=name, Body=b"1")
+    aws.delete_endpoint(name)
+
+
+def test_a_failed_update_leaves_the_old_config_in_service(aws, artifacts, name):
+    aws.deploy(name, artifacts.model()[0])
+    refused(aws.sagemaker.create_endpoint, "ValidationException", f'Cannot create already existing endpoint "{arn("endpoint", name)}".', EndpointName=name, EndpointConfigName=name)
+    aws.create_model(f"{name}-bad", artifacts.json_that_is_no_model())
+    aws.sagemaker.create_endpoint_config(EndpointConfigName=f"{name}-bad", ProductionVariants=[serverless(f"{name}-bad")])
+    aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-bad")
+    wait_until(lambda: "FailureReason" in aws.sagemaker.describe_endpoint(EndpointName=name), "the update has failed")
+    aws.in_service(name)
+    assert aws.sagemaker.describe_endpoint(EndpointName=name)["EndpointConfigName"] == name
+    assert aws.invoke(name, ROW)["Body"].read()
+
+
+def test_while_it_is_being_made(aws, name):
+    """The source of its artifact does not answer, so it stays in Creating until it is deleted."""
+    aws.create_model(name, "https://127.0.0.1:1/model.tar.gz")
+    aws.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[serverless(name)])
+    aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name, Tags=[{"Key": "k", "Value": "v"}])
+    out = aws.sagemaker.describe_endpoint(EndpointName=name)
+    assert out["EndpointStatus"] == "Creating" and out["EndpointArn"] == arn("endpoint", name) and out["CreationTime"] <= out["LastModifiedTime"]
+    pending = out["PendingDeploymentSummary"]
+    assert pending["EndpointConfigName"] == name and pending["ProductionVariants"][0]["VariantName"] == "AllTraffic"
+    assert pending["ProductionVariants"][0]["DesiredServerlessConfig"] == {"MemorySizeInMB": 2048, "MaxConcurrency": 10}
+    refused(aws.sagemaker.update_endpoint, "ValidationException", f'Cannot update in-progress endpoint "{arn("endpoint", name)}".', EndpointName=name, EndpointConfigName=name)
+    assert aws.sagemaker.list_tags(ResourceArn=out["EndpointArn"])["Tags"] == [{"Key": "k", "Value": "v"}]
+    aws.delete_endpoint(name)
+
+
+def test_weights_and_capacities(aws, artifacts, name):
+    aws.create_model(name, artifacts.model()[0])
+    aws.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[serverless(name, concurrency=5, variant="a"), serverless(name, concurrency=5, variant="b")])
+    aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    aws.in_service(name)
+    update = aws.sagemaker.update_endpoint_weights_and_capacities
+    refused(update, "ValidationException", f'The variant name(s) "c" is/are not present within endpoint configuration "{name}".', EndpointName=name, DesiredWeightsAndCapacities=[{"VariantName": "c", "DesiredWeight": 1}])
+    refused(update, "ValidationException", 'The variant name "a" was non-unique within the request.', EndpointName=name, DesiredWeightsAndCapacities=[{"VariantName": "a", "DesiredWeight": 1}] * 2)
+    refused(update, "ValidationException", "Could not find endpoint", EndpointName="none", DesiredWeightsAndCapacities=[{"VariantName": "a", "DesiredWeight": 1}])
+    assert update(EndpointName=name, DesiredWeightsAndCapacities=[{"VariantName": "a", "DesiredWeight": 0}])["EndpointArn"] == arn("endpoint", name)
+    aws.in_service(name)
+    out = {v["VariantName"]: v for v in aws.sagemaker.describe_endpoint(EndpointName=name)["ProductionVariants"]}
+    assert (out["a"]["CurrentWeight"], out["b"]["CurrentWeight"]) == (0, 1)
+    assert {aws.invoke(name, ROW)["InvokedProductionVariant"] for _ in range(10)} == {"b"}
+    assert aws.invoke(name, ROW, TargetVariant="a")["InvokedProductionVariant"] == "a"
+    # Concurrency, by hand: the client of Debian does not know the member.
+    status, out, _ = aws.target("UpdateEndpointWeightsAndCapacities", {"EndpointName": name, "DesiredWeightsAndCapacities": [
+        {"VariantName": "b", "ServerlessUpdateConfig": {"MaxConcurrency": 7, "ProvisionedConcurrency": 1}}]})
+    assert status == 200, out
+    aws.in_service(name)
+    wait_until(lambda: len(aws.up.idle(name)) >= 1, "the provisioned instance is there")
+    out = {v["VariantName"]: v for v in aws.target("DescribeEndpoint", {"EndpointName": name})[1]["ProductionVariants"]}
+    assert out["b"]["CurrentServerlessConfig"] == {"MemorySizeInMB": 2048, "MaxConcurrency": 7, "ProvisionedConcurrency": 1}
+    status, out, _ = aws.target("UpdateEndpointWeightsAndCapacities", {"EndpointName": name, "DesiredWeightsAndCapacities": [
+        {"VariantName": "b", "ServerlessUpdateConfig": {"MaxConcurrency": 201}}]})
+    assert (status, out["__type"]) == (400, "ValidationException") and "less than or equal to 200" in out["message"]
+    # An update keeps what was set, when asked to.
+    aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=name, RetainAllVariantProperties=True)
+    aws.in_service(name)
+    assert [v["CurrentWeight"] for v in aws.sagemaker.describe_endpoint(EndpointName=name)["ProductionVariants"]] == [0, 1]
+    aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=name, RetainAllVariantProperties=True, ExcludeRetainedVariantProperties=[{"VariantPropertyType": "DesiredWeight"}])
+    aws.in_service(name)
+    assert [v["CurrentWeight"] for v in aws.sagemaker.describe_endpoint(EndpointName=name)["ProductionVariants"]] == [1, 1]
+
+
+# ---- lists ----
+
+def test_lists_pages_and_filters(aws):
+    names = [f"list-{i:02}" for i in range(23)]
+    for n in names:
+        aws.create_model(n, "s3://b/k")
+    list_models = aws.sagemaker.list_models
+    page = list_models(NameContains="LIST-")
+    assert [m["ModelName"] for m in page["Models"]] == names[:-11:-1]  # newest first, ten
+    assert page["Models"][0]["ModelArn"] == arn("model", names[-1])
+    pages = list(aws.sagemaker.get_paginator("list_models").paginate(NameContains="list-", SortBy="Name", SortOrder="Ascending", PaginationConfig={"PageSize": 5}))
+    assert [len(p["Models"]) for p in pages] == [5, 5, 5, 5, 3] and [m["ModelName"] for p in pages for m in p["Models"]] == names
+    refused(list_models, "ValidationException", "NextToken", NameContains="other", NextToken=page["NextToken"])
+    refused(list_models, "ValidationException", "NextToken", NextToken="nonsense")
+    refused(list_models, "ValidationException", "at 'maxResults' failed to satisfy constraint: Member must have value less than or equal to 100", MaxResults=101)
+    refused(list_models, "ValidationException", "[Name, CreationTime]", SortBy="Status")
+    refused(list_models, "ValidationException", "[Ascending, Descending]", SortOrder="Up")
+    refused(list_models, "ValidationException", "at 'nameContains'", NameContains="a_b")
+    created = aws.sagemaker.describe_model(ModelName=names[10])["CreationTime"]
+    status, out, _ = aws.target("ListModels", {"NameContains": "list-", "SortOrder": "Ascending", "CreationTimeAfter": created.timestamp(), "MaxResults": 100})
+    assert [m["ModelName"] for m in out["Models"]] == names[10:]  # at or after
+    status, out, _ = aws.target("ListModels", {"NameContains": "list-", "SortOrder": "Ascending", "CreationTimeBefore": created.timestamp(), "MaxResults": 100})
+    assert [m["ModelName"] for m in out["Models"]] == names[:10]  # before
+
+
+def test_lists_of_configs_and_endpoints(aws, artifacts, name):
+    aws.deploy(name, artifacts.model()[0])
+    (config,) = aws.sagemaker.list_endpoint_configs(NameContains=name)["EndpointConfigs"]
+    assert config["EndpointConfigArn"] == arn("endpoint-config", name)
+    (endpoint,) = aws.sagemaker.list_endpoints(NameContains=name, StatusEquals="InService", SortBy="Status")["Endpoints"]
+    assert endpoint["EndpointArn"] == arn("endpoint", name) and endpoint["EndpointStatus"] == "InService"
+    past = datetime.datetime(2020, 1, 1)
+    assert aws.sagemaker.list_endpoints(NameContains=name, LastModifiedTimeBefore=past)["Endpoints"] == []
+    assert len(aws.sagemaker.list_endpoints(NameContains=name, LastModifiedTimeAfter=past, CreationTimeAfter=past)["Endpoints"]) == 1
+    for status in ("Failed", "OutOfService", "SystemUpdating"):
+        assert aws.sagemaker.list_endpoints(NameContains=name, StatusEquals=status)["Endpoints"] == []
+    refused(aws.sagemaker.list_endpoints, "ValidationException", "at 'statusEquals'", StatusEquals="Fine")
+    assert [e["EndpointName"] for p in aws.sagemaker.get_paginator("list_endpoints").paginate(NameContains=name) for e in p["Endpoints"]] == [name]
+
+
+# ---- tags ----
+
+def test_tags(aws, model):
+    resource = arn("model", model)
+    tags = aws.sagemaker.add_tags(ResourceArn=resource, Tags=[{"Key": "a", "Value": "1"}, {"Key": "b", "Value": ""}])["Tags"]
+    assert tags == [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": ""}]
+    aws.sagemaker.add_tags(ResourceArn=resource, Tags=[{"Key": "a", "Value": "2"}])
+    assert {t["Key"]: t["Value"] for p in aws.sagemaker.get_paginator("list_tags").paginate(ResourceArn=resource) for t in p["Tags"]} == {"a": "2", "b": ""}
+    assert aws.sagemaker.delete_tags(ResourceArn=resource, TagKeys=["a", "nothing"])["ResponseMetadata"]["HTTPStatusCode"] == 200
+    assert aws.sagemaker.list_tags(ResourceArn=resource)["Tags"] == [{"Key": "b", "Value": ""}]
+    refused(aws.sagemaker.add_tags, "ValidationException", "50", ResourceArn=resource, Tags=[{"Key": f"k{i}", "Value": ""} for i in range(50)])
+    refused(aws.sagemaker.list_tags, "ValidationException", "Could not find model", ResourceArn=arn("model", "none"))
+    refused(aws.sagemaker.list_tags, "ValidationException", "Could not find resource", ResourceArn=arn("training-job", "x"))
+    refused(aws.sagemaker.list_tags, "ValidationException", "at 'resourceArn'", ResourceArn="arn:aws:s3:::x")
+
+
+# ---- invoke ----
+
+@pytest.fixture(scope="module")
+def endpoint(aws):
+    aws.deploy("invoked", models.SAMPLE_URI, concurrency=2)
+    return "invoked"
+
+
+def test_headers_of_a_call(aws, endpoint):
+    sample = models.Sample()
+    out = aws.invoke(endpoint, sample.row(0), Accept="application/json", CustomAttributes="trace=1", InferenceId="my-id", TargetVariant="AllTraffic")
+    assert out["ContentType"] == "application/json" and "predictions" in json.loads(out["Body"].read())
+    assert aws.invoke(endpoint, sample.csv)["Body"].read() == sample.answers
+
+
+REFUSED_HEADERS = [
+    ({"TargetVariant": "none"}, "Variant none of endpoint invoked of account 000000000000 not found."),
+    ({"TargetVariant": "-x"}, "at 'targetVariant'"),
+    ({"TargetModel": "m.tar.gz"}, "X-Amzn-SageMaker-Target-Model cannot be used"),
+    ({"TargetContainerHostname": "h"}, "X-Amzn-SageMaker-Target-Container-Hostname cannot be used"),
+    ({"EnableExplanations": "`true`"}, "X-Amzn-SageMaker-Enable-Explanations cannot be used"),
+    ({"InferenceId": "x" * 65}, "at 'inferenceId' failed to satisfy constraint: Member must have length less than or equal to 64"),
+    ({"CustomAttributes": "x" * 1025}, "at 'customAttributes' failed to satisfy constraint: Member must have length less than or equal to 1024"),
+    ({"ContentType": "x" * 1025}, "at 'contentType'"),
+    ({"Accept": "x" * 1025}, "at 'accept'"),
+]
+
+
+@pytest.mark.parametrize("fields, text", REFUSED_HEADERS)
+def test_headers_that_are_refused(aws, endpoint, fields, text):
+    refused(aws.invoke, "ValidationError", text, name=endpoint, body=b"1", **fields)
+
+
+def test_endpoints_that_are_not_there(aws):
+    refused(aws.runtime.invoke_endpoint, "ValidationError", "Endpoint nobody of account 000000000000 not found.", EndpointName="nobody", Body=b"1")
+    status, headers, body = aws.request("POST", "/endpoints//invocations", b"1")
+    assert status == 400 and headers["x-amzn-errortype"] == "ValidationError" and "endpointName" in json.loads(body)["Message"]
+
+
+def test_model_errors(aws, endpoint):
+    error = refused(aws.invoke, "ModelError", "Received client error (415) from primary with message", "logEventViewer:group=/aws/sagemaker/Endpoints/invoked in account 000000000000",
+                    status=424, name=endpoint, body=b"a,b,c")
+    assert error["OriginalStatusCode"] == 415 and "not a number" in error["OriginalMessage"]
+    assert error["LogStreamArn"] == "arn:aws:logs:us-east-1:000000000000:log-group:/aws/sagemaker/Endpoints/invoked"
+    with pytest.raises(aws.runtime.exceptions.ModelError):
+        aws.invoke(endpoint, b"a")
+    error = refused(aws.invoke, "ModelError", status=424, name=endpoint, body=b"1", ContentType="image/png")
+    assert error["OriginalStatusCode"] == 415
+    error = refused(aws.invoke, "ModelError", status=424, name=endpoint, body=b"1", Accept="image/png")
+    assert error["OriginalStatusCode"] == 406
+
+
+def test_payload_limits_both_ways(aws, endpoint):
+    refused(aws.invoke, "ValidationError", "has oversize body. It has 6291457 bytes, the limit is 6291456 bytes.", name=endpoint, body=b"1" * 6291457)
+    error = refused(aws.invoke, "ModelError", "6291456", status=424, name=endpoint, body=b"1\n" * 1500000)
+    assert error["OriginalStatusCode"] in (0, 500)
+
+
+def test_over_max_concurrency_is_throttled_with_a_reason(aws, endpoint):
+    """Many at once on two places: what is refused says so, and which limit."""
+    body = b"\n".join([b"0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1"] * 50000)
+    outcomes = []
+
+    def call():
+        try:
+            Aws(aws.up).invoke(endpoint, body)
+            outcomes.append(None)
+        except botocore.exceptions.ClientError as error:
+            outcomes.append(error.response)
+
+    def throttled():
+        threads = [threading.Thread(target=call) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return [o for o in outcomes if o]
+
+    errors = wait_until(throttled, "a call is throttled")
+    for response in errors:
+        assert response["Error"]["Code"] == "ThrottlingException" and response["ResponseMetadata"]["HTTPStatusCode"] == 400
+        assert "2" in response["Error"]["Message"] and "concurrency" in response["Error"]["Message"]
+
+
+def test_asynchronous_calls_are_refused(aws, endpoint):
+    refused(aws.runtime.invoke_endpoint_async, "ValidationError", "is not asynchronous", EndpointName=endpoint, InputLocation="s3://b/k")
+
+
+def test_a_streamed_answer(aws, endpoint):
+    """The client of Debian does not know the operation; its frames are read here."""
+    import struct
+    import zlib
+    sample = models.Sample()
+    status, headers, body = aws.request("POST", f"/endpoints/{endpoint}/invocations-response-stream", sample.csv, {"Content-Type": "text/csv", "X-Amzn-SageMaker-Accept": "text/csv"})
+    assert status == 200 and headers["content-type"] == "application/vnd.amazon.eventstream" and headers["x-amzn-sagemaker-content-type"] == "text/csv"
+    payload = b""
+    while body:
+        total, length, crc = struct.unpack(">III", body[:12])
+        assert crc == zlib.crc32(body[:8]) and struct.unpack(">I", body[total - 4:total])[0] == zlib.crc32(body[:total - 4])
+        assert b":event-type\x07\x00\x0bPayloadPart" in body[12:12 + length]
+        payload += body[12 + length:total - 4]
+        body = body[total:]
+    assert payload == sample.answers
+    status, headers, body = aws.request("POST", "/endpoints/nobody/invocations-response-stream", b"1")
+    assert status == 400 and headers["x-amzn-errortype"] == "ValidationError"
+
+
+def test_without_a_router_it_says_unavailable(tmp_path):
+    up = suite.Up(tmp_path, "--set", "gateway.router=127.0.0.1:1").start()
+    try:
+        aws = Aws(up)
+        error = refused(aws.runtime.invoke_endpoint, "ServiceUnavailable", status=503, EndpointName="x", Body=b"1")
+        assert error["Error"]["Message"]
+    finally:
+        assert up.stop() == 0

@@ -1,0 +1,96 @@
+"""Whole flows with clients that are not boto3: the AWS CLI of Debian, and the newest SDK for JavaScript."""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+import models
+import suite
+from aws import IMAGE, ROLE, Aws
+from suite import wait_until
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+@pytest.fixture(scope="module")
+def aws(up):
+    return Aws(up)
+
+
+# ---- the command line ----
+
+def said(aws, *arguments):
+    done = aws.cli(*arguments)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout) if done.stdout.strip().startswith("{") else done.stdout
+
+
+def test_the_command_line(aws, tmp_path, name):
+    sample = models.Sample()
+    bucket = name.lower()
+    said(aws, "s3", "mb", f"s3://{bucket}")
+    said(aws, "s3", "cp", models.SAMPLE / "model.tar.gz", f"s3://{bucket}/m/model.tar.gz")
+    assert "model.tar.gz" in said(aws, "s3", "ls", f"s3://{bucket}/m/")
+    said(aws, "s3", "cp", f"s3://{bucket}/m/model.tar.gz", tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == (models.SAMPLE / "model.tar.gz").read_bytes()
+    said(aws, "sagemaker", "create-model", "--model-name", name, "--execution-role-arn", ROLE,
+         "--primary-container", json.dumps({"Image": IMAGE, "ModelDataUrl": f"s3://{bucket}/m/model.tar.gz"}))
+    said(aws, "sagemaker", "create-endpoint-config", "--endpoint-config-name", name, "--production-variants",
+         json.dumps([{"VariantName": "AllTraffic", "ModelName": name, "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 10}}]))
+    out = said(aws, "sagemaker", "create-endpoint", "--endpoint-name", name, "--endpoint-config-name", name)
+    assert out["EndpointArn"].endswith(f":endpoint/{name}")
+    wait_until(lambda: said(aws, "sagemaker", "describe-endpoint", "--endpoint-name", name)["EndpointStatus"] == "InService", "in service", every=0.5)
+    (tmp_path / "row").write_bytes(sample.row(0))
+    said(aws, "sagemaker-runtime", "invoke-endpoint", "--endpoint-name", name, "--content-type", "text/csv", "--body", f"fileb://{tmp_path / 'row'}", tmp_path / "answer")
+    assert (tmp_path / "answer").read_bytes() == sample.answer(0)
+    listed = said(aws, "sagemaker", "list-endpoints", "--name-contains", name, "--max-items", "1")
+    assert [e["EndpointName"] for e in listed["Endpoints"]] == [name]
+    assert said(aws, "sts", "get-caller-identity")["Account"] == "000000000000"
+    said(aws, "sagemaker", "delete-endpoint", "--endpoint-name", name)
+    wait_until(lambda: aws.cli("sagemaker", "describe-endpoint", "--endpoint-name", name).returncode != 0, "gone", every=0.5)
+    said(aws, "s3", "rm", f"s3://{bucket}", "--recursive")
+    said(aws, "s3", "rb", f"s3://{bucket}")
+
+
+@pytest.mark.parametrize("arguments, code, text", [
+    (["sagemaker", "describe-endpoint", "--endpoint-name", "none"], "ValidationException", 'Could not find endpoint "arn:aws:sagemaker:us-east-1:000000000000:endpoint/none".'),
+    (["sagemaker", "list-training-jobs"], "UnknownOperationException", "does not offer the operation SageMaker.ListTrainingJobs"),
+    (["sts", "get-session-token"], "InvalidAction", "GetSessionToken"),
+    (["s3api", "get-object", "--bucket", "no-such-bucket", "--key", "k", "/dev/null"], "NoSuchBucket", "does not exist"),
+])
+def test_errors_on_the_command_line(aws, arguments, code, text):
+    done = aws.cli(*arguments)
+    assert done.returncode in (254, 255) and f"({code})" in done.stderr and text in done.stderr
+
+
+# ---- JavaScript ----
+
+@pytest.fixture(scope="session")
+def javascript():
+    """The clients of package-lock.json, installed once into the build folder."""
+    folder = suite.BIN.parent / "aws_js"
+    lock = (HERE / "aws_js" / "package-lock.json").read_text()
+    done = folder / "installed-lock.json"
+    if not done.exists() or done.read_text() != lock:
+        npm = shutil.which("npm")
+        assert npm, "these tests need Node.js 18 or newer with npm"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for file in ("package.json", "package-lock.json"):
+            shutil.copy(HERE / "aws_js" / file, folder)
+        out = subprocess.run([npm, "ci", "--omit=optional", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True, timeout=600)
+        assert out.returncode == 0, out.stderr
+        done.write_text(lock)
+    return folder
+
+
+def test_the_newest_clients_for_javascript(aws, javascript, name):
+    sample = models.Sample()
+    shutil.copy(HERE / "aws_js" / "flow.mjs", javascript)
+    out = subprocess.run(["node", "flow.mjs", name.lower()[:30], str(models.SAMPLE / "model.tar.gz"), sample.rows[0]], cwd=javascript, env={**os.environ, **aws.environment},
+                         capture_output=True, text=True, timeout=suite.PATIENCE * 8)
+    assert out.returncode == 0, out.stdout + out.stderr
+    assert out.stdout.splitlines()[-1].encode() + b"\n" == sample.answer(0)
