@@ -56,7 +56,10 @@ static enum pl_code add_entry(struct credentials *c, json_t *entry, size_t i, st
     key.created_ms = parse_time(created);
     enum pl_code code = credentials_add(c, &key, err);
     explicit_bzero(&key, sizeof(key));
-    return code == PL_OK ? code : pl_err_prefix(err, "keys[%zu]", i);
+    if (code == PL_OK)
+        return PL_OK;
+    err->code = PL_INVALID; /* a name that is taken is the file's fault here */
+    return pl_err_prefix(err, "keys[%zu]", i);
 }
 
 static enum pl_code read_all(const char *path, char **out, size_t *out_len, struct pl_err *err)

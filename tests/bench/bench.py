@@ -4,6 +4,8 @@ What is compared runs in turns on the same machine within seconds (A B A B ...),
 median over the rounds of value / reference, so that a slow moment of the machine hits both sides or is left out.
 """
 import argparse
+import hashlib
+import hmac
 import json
 import pathlib
 import shutil
@@ -56,6 +58,44 @@ class Server:
         return json.loads(out.stdout)
 
 
+class HttpServer:
+    """The gateway: InvokeEndpoint on kept-alive connections, signed once for the few minutes that a run takes."""
+
+    def __init__(self, up, endpoint, model_folder, folder):
+        self.target = up.address("gateway")
+        row, prediction = ((model_folder / file).read_text().splitlines()[0] for file in ("rows.csv", "predictions.csv"))
+        shown = suite.command("credentials", "--state", up.folder / "state", "-o", "json")
+        key = json.loads(shown.stdout)[0]
+        self.request, self.expected = folder / f"http-{endpoint}.request", folder / f"http-{endpoint}.expected"
+        self.request.write_bytes(signed_invoke(self.target, endpoint, row.encode(), key["accessKeyId"], key["secretAccessKey"]))
+        self.expected.write_bytes(f"{prediction}\n".encode())
+
+    def load(self, concurrency, seconds, warmup):
+        out = subprocess.run([BUILD / "http_load", "--target", self.target, "--request-file", self.request, "--expect-file", self.expected,
+                              "--concurrency", str(concurrency), "--seconds", str(seconds), "--warmup", str(warmup)],
+                             check=True, capture_output=True, text=True)
+        return json.loads(out.stdout)
+
+
+def signed_invoke(host, endpoint, body, key, secret):
+    """A whole POST as boto3 would send it, with its Signature Version 4."""
+    def mac(secret, text):
+        return hmac.new(secret, text.encode(), hashlib.sha256).digest()
+
+    path, now = f"/endpoints/{endpoint}/invocations", time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    scope = f"{now[:8]}/us-east-1/sagemaker/aws4_request"
+    names = "content-type;host;x-amz-date"
+    canonical = (f"POST\n{path}\n\ncontent-type:text/csv\nhost:{host}\nx-amz-date:{now}\n\n{names}\n" + hashlib.sha256(body).hexdigest())
+    signing = ("AWS4" + secret).encode()
+    for part in scope.split("/"):
+        signing = mac(signing, part)
+    signature = mac(signing, f"AWS4-HMAC-SHA256\n{now}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}").hex()
+    return (f"POST {path} HTTP/1.1\r\nHost: {host}\r\nAccept-Encoding: identity\r\nContent-Type: text/csv\r\n"
+            "User-Agent: Boto3/1.26.27 Python/3.11.2 Linux/6.1.0 Botocore/1.29.27\r\n"
+            f"X-Amz-Date: {now}\r\nAuthorization: AWS4-HMAC-SHA256 Credential={key}/{scope}, SignedHeaders={names}, Signature={signature}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n").encode() + body
+
+
 def invoke_payload(endpoint, model_folder):
     """One row as a call of 'endpoint', and the answer's first field as it must appear in the reply's bytes."""
     pb = protos.load()
@@ -103,6 +143,14 @@ class Bench:
             up.serve(name, f"file://{models}/{model}.tar.gz", concurrency=concurrency, keep_alive_ms=600000, provisioned=0)
             self.servers[name] = Server(up.address("router"), INVOKE, *invoke_payload(name, models / model), self.folder, name)
         return self.servers[name]
+
+    def http(self, model, concurrency):
+        """The same endpoint by the gateway."""
+        grpc = self.product(model, concurrency)
+        name = f"http-{model}-{concurrency}"
+        if name not in self.servers:
+            self.servers[name] = HttpServer(self.suite(), f"{model}-{concurrency}", make_models([SMALL, LARGE]) / model, self.folder)
+        return self.servers[name], grpc
 
     def hop(self, payload):
         """A bare C-core echo of the same number of bytes."""
@@ -161,6 +209,16 @@ def warm_qps_vs_python(bench):
                          "Python grpcio + xgboost called directly, 500 trees, concurrency 16")
 
 
+def http_p50_vs_grpc(bench):
+    http, grpc = bench.http(SMALL, 1)
+    return bench.compare("http_p50_vs_grpc", http, grpc, 1, "p50_us", "us", "the same call by gRPC at the router, concurrency 1")
+
+
+def http_qps_vs_grpc(bench):
+    http, grpc = bench.http(SMALL, 64)
+    return bench.compare("http_qps_vs_grpc", http, grpc, 64, "qps", "calls/s", "the same call by gRPC at the router, concurrency 64")
+
+
 def at_zero(bench):
     """A suite of its own that has served, and whose endpoint is at zero again."""
     if "idle" not in bench.servers:
@@ -200,6 +258,7 @@ def idle_rss_mb(bench):
 
 GROUPS = {
     "warm": [warm_p50_vs_hop, warm_qps_vs_hop, warm_p50_vs_python, warm_qps_vs_python],
+    "http": [http_p50_vs_grpc, http_qps_vs_grpc],
     "idle": [idle_cpu_percent, idle_rss_mb],
 }
 

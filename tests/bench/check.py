@@ -8,6 +8,8 @@ TARGETS = {
     "warm_qps_vs_hop": (AT_LEAST, 0.20, 0.27),
     "warm_p50_vs_python": (AT_MOST, 0.8, 0.65),
     "warm_qps_vs_python": (AT_LEAST, 6, 9),
+    "http_p50_vs_grpc": (AT_MOST, 1.5, 1.3),
+    "http_qps_vs_grpc": (AT_LEAST, 0.6, 0.75),
     "idle_cpu_percent": (AT_MOST, 1, 1),
     "idle_rss_mb": (AT_MOST, 1, 1),
 }
