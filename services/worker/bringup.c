@@ -56,11 +56,12 @@ static enum pl_code start_on(struct bringup *b, struct cache_item *item, struct 
                                 .done = started,
                                 .arg = b };
 
-    if (capacity_admit(b->parts.capacity, s.estimate_bytes, err) == PL_OK &&
-        instances_start(b->parts.instances, &s, &b->starting, err) == PL_OK)
-        return PL_OK;
-    cache_give(item);
-    return err->code;
+    if (capacity_admit(b->parts.capacity, s.estimate_bytes, err) != PL_OK) {
+        cache_give(item);
+        return err->code;
+    }
+    b->starting = instances_start(b->parts.instances, &s);
+    return PL_OK;
 }
 
 static void forest_here(void *arg, int64_t compile_ms)

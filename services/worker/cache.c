@@ -272,6 +272,11 @@ bool cache_removing(const struct cache *c)
     return c->removals > 0;
 }
 
+char *cache_models_dir(const struct cache *c)
+{
+    return pl_format("%s/unpacked", c->dir);
+}
+
 int64_t cache_bytes(const struct cache *c)
 {
     return c->bytes;

@@ -37,6 +37,8 @@ void cache_close(struct cache *c);
 /* Grows with each start of the worker on this folder. */
 int64_t cache_epoch(const struct cache *c);
 int64_t cache_bytes(const struct cache *c);
+/* The folder in which all cache_item_dir()s lie; the caller's to free. */
+char *cache_models_dir(const struct cache *c);
 bool cache_removing(const struct cache *c);
 
 /* The unpacked artifact, counted as in use until cache_give(); NULL when it is not here. */

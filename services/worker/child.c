@@ -41,6 +41,12 @@ static void ended(struct loop_fd *f, uint32_t events)
     c->exited(c, status, how);
 }
 
+static void reap(pid_t pid)
+{
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
 enum pl_code child_watch(struct child *c, struct loop *l, pid_t pid, int pidfd,
                          void (*exited)(struct child *c, int status, const char *how), struct pl_err *err)
 {
@@ -48,11 +54,35 @@ enum pl_code child_watch(struct child *c, struct loop *l, pid_t pid, int pidfd,
     if (loop_fd_add(l, &c->watch, EPOLLIN, err) == PL_OK)
         return PL_OK;
     child_kill(c);
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        ;
+    reap(pid);
     (void)close(pidfd);
     c->watch.fd = -1;
     return err->code;
+}
+
+void child_end(struct child *c)
+{
+    if (c->watch.fd < 0)
+        return;
+    child_kill(c);
+    reap(c->pid);
+    loop_fd_remove(c->loop, &c->watch);
+    pl_close_p(&c->watch.fd);
+}
+
+void child_abandon(pid_t pid, int pidfd)
+{
+    (void)pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+    reap(pid);
+    (void)close(pidfd);
+}
+
+void child_release(struct child *c, pid_t *out_pid, int *out_pidfd)
+{
+    loop_fd_remove(c->loop, &c->watch);
+    *out_pid = c->pid;
+    *out_pidfd = c->watch.fd;
+    c->watch.fd = -1;
 }
 
 void child_kill(struct child *c)

@@ -25,6 +25,13 @@ PL_MUST_CHECK enum pl_code child_watch(struct child *c, struct loop *l, pid_t pi
 /* SIGKILL; 'exited' follows. Harmless after the end. */
 void child_kill(struct child *c);
 
+/* Kills it and waits for its end, without a callback. Harmless after the end, or when there never was one (-1). */
+void child_end(struct child *c);
+/* The same for one that nobody watches; closes 'pidfd'. */
+void child_abandon(pid_t pid, int pidfd);
+/* Gives it to another watcher, child_watch(): the process goes on, no callback comes from here any more. */
+void child_release(struct child *c, pid_t *out_pid, int *out_pidfd);
+
 #define CHILD_HOW_MAX 96
 /* 'status' as of waitpid(). */
 void child_how(int status, char out[CHILD_HOW_MAX]);

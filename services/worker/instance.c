@@ -1,11 +1,9 @@
-#include "instance.h"
+#include "instance_private.h"
 
 #include "base/mem.h"
 #include "base/time.h"
 #include "cache.h"
 #include "log/log.h"
-#include "pilotlight/internal/v1/runner.pb-c.h"
-#include "pilotlight/internal/v1/worker.pb-c.h"
 #include "rpc/rpc.h"
 #include "spawn.h"
 
@@ -17,19 +15,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define EPOCH_SHIFT 24
 /* An idle instance that was told to stop has nothing left to do but to exit. */
 #define EXIT_GRACE_MS 2000
-
-struct instances {
-    struct loop *loop;
-    struct spawner *spawner;
-    uint64_t next_id;
-    struct instance *by_id; /* uthash */
-    struct list by_state[INSTANCE_STATE_COUNT];
-    unsigned counts[INSTANCE_STATE_COUNT];
-    struct instances_observer observer;
-};
 
 /* ---- states ---- */
 
@@ -51,8 +38,7 @@ const char *instance_state_name(enum instance_state s)
     return states[s].name;
 }
 
-/* The only place where an instance changes state: it leaves one list and joins another. */
-static void move(struct instance *in, enum instance_state to, const char *why)
+void instance_move(struct instance *in, enum instance_state to, const char *why)
 {
     struct instances *all = in->all;
     bool busy_or_not = to == INSTANCE_BUSY || (in->state == INSTANCE_BUSY && to == INSTANCE_IDLE);
@@ -95,16 +81,18 @@ static void tell_invoked(struct instance *in, uint8_t *payload, size_t len, cons
         free(payload);
 }
 
-/* Whatever it was doing, it ends now; death comes by child_exited(). 'why' is what its caller will read. */
-static void kill_now(struct instance *in, const char *why)
+void instance_kill(struct instance *in, const char *why)
 {
     if (in->why_killed[0] == '\0')
         (void)snprintf(in->why_killed, sizeof(in->why_killed), "%s", why);
     loop_timer_clear(in->all->loop, &in->timer);
     channel_close(&in->channel);
     if (in->state != INSTANCE_STOPPING)
-        move(in, INSTANCE_STOPPING, why);
-    child_kill(&in->child);
+        instance_move(in, INSTANCE_STOPPING, why);
+    if (in->making)
+        instance_never_was(in);
+    else
+        child_kill(&in->child);
 }
 
 /* The runner exits at end of file. */
@@ -122,6 +110,7 @@ static void release(struct instance *in)
     if (in->all->observer.changed)
         in->all->observer.changed(in->all->observer.arg);
     cache_give(in->model);
+    rpc_bytes_unref(in->start.load);
     free(in->endpoint);
     free(in->variant);
     free(in);
@@ -134,7 +123,9 @@ static void death_reason(const struct instance *in, int status, const char *how,
     bool sigkill = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
     bool early = in->start.done != NULL && in->log.last[0] != '\0';
 
-    if (in->why_killed[0])
+    if (in->overrun)
+        (void)snprintf(out, size, "memory limit %d MB", in->memory_size_mb);
+    else if (in->why_killed[0])
         (void)snprintf(out, size, "%s", in->why_killed);
     else if (in->closed_itself && sigkill)
         (void)snprintf(out, size, "closed its connection and was killed");
@@ -144,21 +135,38 @@ static void death_reason(const struct instance *in, int status, const char *how,
         (void)snprintf(out, size, "%s", how);
 }
 
-static void tell_of_death(struct instance *in, const char *reason)
+static void tell_starter_of_death(struct instance *in, const char *reason)
+{
+    struct pl_err err = in->start.failed;
+
+    if (err.code == PL_OK)
+        (void)pl_fail_reason(&err, PL_PRECONDITION, "MODEL_NOT_LOADED", NULL, "model did not load: instance %s%s",
+                             in->overrun ? "was killed: " : "died: ", reason);
+    tell_started(in, &err);
+}
+
+/* Too much memory is the model's error, as one that it would have answered; anything else is a death. */
+static void tell_caller_of_death(struct instance *in, const char *reason)
 {
     struct pl_err err;
-    bool news = !in->told && !in->trial && !in->start.done;
 
-    if (in->start.done) {
-        (void)pl_fail_reason(&err, PL_PRECONDITION, "MODEL_NOT_LOADED", NULL, "model did not load: instance died: %s",
-                             reason);
-        tell_started(in, &err);
-    }
-    if (in->request.done) {
+    if (in->overrun)
+        (void)pl_fail_reason(&err, PL_MODEL, "MODEL_ERROR", NULL, "instance %s was killed while answering: %s",
+                             in->id_text, reason);
+    else
         (void)pl_fail_reason(&err, PL_INTERNAL, "INSTANCE_DIED", NULL, "instance %s died while answering: %s",
                              in->id_text, reason);
-        tell_invoked(in, NULL, 0, &err);
-    }
+    tell_invoked(in, NULL, 0, &err);
+}
+
+static void tell_of_death(struct instance *in, const char *reason)
+{
+    bool news = !in->told && !in->trial && !in->start.done;
+
+    if (in->start.done)
+        tell_starter_of_death(in, reason);
+    if (in->request.done)
+        tell_caller_of_death(in, reason);
     if (news && in->all->observer.died)
         in->all->observer.died(in->all->observer.arg, in, reason);
     for (struct instance_stop *s; (s = list_first(&in->stops, struct instance_stop, link));) {
@@ -167,7 +175,25 @@ static void tell_of_death(struct instance *in, const char *reason)
     }
 }
 
-static void child_exited(struct child *c, int status, const char *how)
+static void log_end(const struct instance *in, const char *reason)
+{
+    if (in->told)
+        log_info("instance_stopped", LOG_STR("endpoint", in->endpoint), LOG_STR("variant", in->variant),
+                 LOG_STR("instance", in->id_text), LOG_STR("how", reason), LOG_INT("served", in->served));
+    else
+        log_warn("instance_died", LOG_STR("endpoint", in->endpoint), LOG_STR("variant", in->variant),
+                 LOG_STR("instance", in->id_text), LOG_STR("how", reason), LOG_INT("served", in->served));
+}
+
+void instance_end(struct instance *in, const char *reason)
+{
+    log_end(in, reason);
+    instance_move(in, INSTANCE_DEAD, reason);
+    tell_of_death(in, reason);
+    release(in);
+}
+
+void instance_exited(struct child *c, int status, const char *how)
 {
     struct instance *in = PL_CONTAINER(c, struct instance, child);
     char reason[512];
@@ -175,16 +201,10 @@ static void child_exited(struct child *c, int status, const char *how)
     loop_timer_clear(in->all->loop, &in->timer);
     channel_close(&in->channel);
     instance_log_close(&in->log);
+    in->overrun = spawn_over(in->all->spawner, in->seat) && in->why_killed[0] == '\0';
+    in->seat = NULL;
     death_reason(in, status, how, reason, sizeof(reason));
-    if (in->told)
-        log_info("instance_stopped", LOG_STR("endpoint", in->endpoint), LOG_STR("variant", in->variant),
-                 LOG_STR("instance", in->id_text), LOG_STR("how", reason), LOG_INT("served", in->served));
-    else
-        log_warn("instance_died", LOG_STR("endpoint", in->endpoint), LOG_STR("variant", in->variant),
-                 LOG_STR("instance", in->id_text), LOG_STR("how", reason), LOG_INT("served", in->served));
-    move(in, INSTANCE_DEAD, reason);
-    tell_of_death(in, reason);
-    release(in);
+    instance_end(in, reason);
 }
 
 /* ---- limits in time ---- */
@@ -197,7 +217,7 @@ static void start_too_long(struct instance *in)
     (void)pl_fail_reason(&err, PL_DEADLINE, "START_TIMEOUT", NULL,
                          "model did not load within start_timeout_ms %d: the instance was killed",
                          in->start.timeout_ms);
-    kill_now(in, "killed: did not come up in time");
+    instance_kill(in, "killed: did not come up in time");
     tell_started(in, &err);
 }
 
@@ -210,11 +230,11 @@ static void request_too_long(struct instance *in)
                    in->request.timeout_ms);
     (void)pl_fail_reason(&err, PL_DEADLINE, "INVOKE_TIMEOUT", NULL,
                          "the model did not answer within the invocation timeout of %u ms", in->request.timeout_ms);
-    kill_now(in, why);
+    instance_kill(in, why);
     tell_invoked(in, NULL, 0, &err);
 }
 
-static void time_over(struct loop_timer *t)
+void instance_time_over(struct loop_timer *t)
 {
     struct instance *in = PL_CONTAINER(t, struct instance, timer);
 
@@ -223,9 +243,9 @@ static void time_over(struct loop_timer *t)
     else if (in->request.done && pl_now_ms() >= in->request.deadline_ms)
         request_too_long(in);
     else if (in->request.done)
-        kill_now(in, "killed: told to stop, and its request took longer than the grace time");
+        instance_kill(in, "killed: told to stop, and its request took longer than the grace time");
     else
-        kill_now(in, "killed: did not exit when told to stop");
+        instance_kill(in, "killed: did not exit when told to stop");
 }
 
 /* ---- answers ---- */
@@ -234,7 +254,7 @@ static void become_ready(struct instance *in)
 {
     loop_timer_clear(in->all->loop, &in->timer);
     in->start_us = pl_now_us() - in->start.asked_us;
-    move(in, INSTANCE_IDLE, "loaded");
+    instance_move(in, INSTANCE_IDLE, "loaded");
     log_info("instance_started", LOG_STR("endpoint", in->endpoint), LOG_STR("variant", in->variant),
              LOG_STR("instance", in->id_text), LOG_INT("pid", in->child.pid), LOG_INT("start_us", in->start_us),
              LOG_INT("load_us", in->facts.load_us), LOG_BOOL("trial", in->trial));
@@ -246,7 +266,7 @@ static void lied(struct instance *in, const char *what)
     char why[192];
 
     (void)snprintf(why, sizeof(why), "killed: it %s", what);
-    kill_now(in, why);
+    instance_kill(in, why);
 }
 
 static void on_failed(struct instance *in, const uint8_t *payload, size_t len)
@@ -260,7 +280,7 @@ static void on_failed(struct instance *in, const uint8_t *payload, size_t len)
     }
     (void)pl_fail_reason(&err, PL_PRECONDITION, "MODEL_NOT_LOADED", NULL, "model did not load: %.960s", said.message);
     in->told = true;
-    move(in, INSTANCE_STOPPING, err.message);
+    instance_move(in, INSTANCE_STOPPING, err.message);
     let_exit(in);
     tell_started(in, &err);
 }
@@ -285,7 +305,7 @@ static void request_over(struct instance *in)
         return;
     }
     loop_timer_clear(in->all->loop, &in->timer);
-    move(in, INSTANCE_IDLE, "answered");
+    instance_move(in, INSTANCE_IDLE, "answered");
 }
 
 static void on_error(struct instance *in, const uint8_t *payload, size_t len)
@@ -356,133 +376,11 @@ static void channel_broken(struct channel *ch, bool lie, const char *why)
     in->closed_itself = true;
     loop_timer_clear(in->all->loop, &in->timer);
     if (in->state != INSTANCE_STOPPING)
-        move(in, INSTANCE_STOPPING, why);
+        instance_move(in, INSTANCE_STOPPING, why);
     child_kill(&in->child);
 }
 
-static const struct channel_events channel_events = { .answered = channel_answered, .broken = channel_broken };
-
-/* ---- start ---- */
-
-static struct rpc_bytes *load_request(const struct instance *in, const Pilotlight__Internal__V1__VariantSpec *spec)
-{
-    Pilotlight__Internal__V1__LoadRequest m = PILOTLIGHT__INTERNAL__V1__LOAD_REQUEST__INIT;
-    size_t n = spec->n_environment;
-    Pilotlight__Internal__V1__LoadRequest__EnvironmentEntry *entries = pl_new0(n + 1, sizeof(*entries));
-    Pilotlight__Internal__V1__LoadRequest__EnvironmentEntry **list = pl_new0(n + 1, sizeof(*list));
-    struct rpc_bytes *bytes;
-    uint8_t *packed;
-    size_t len;
-
-    for (size_t i = 0; i < n; i++) {
-        pilotlight__internal__v1__load_request__environment_entry__init(&entries[i]);
-        entries[i].key = spec->environment[i]->key;
-        entries[i].value = spec->environment[i]->value;
-        list[i] = &entries[i];
-    }
-    m.model_dir = (char *)cache_item_dir(in->model);
-    m.runtime = spec->runtime;
-    m.n_environment = n;
-    m.environment = list;
-    m.memory_size_mb = spec->memory_size_mb;
-    len = pilotlight__internal__v1__load_request__get_packed_size(&m);
-    packed = pl_new0(len + 1, 1);
-    (void)pilotlight__internal__v1__load_request__pack(&m, packed);
-    bytes = rpc_bytes_copy(packed, len);
-    free(packed);
-    free(list);
-    free(entries);
-    return bytes;
-}
-
-static struct instance *instance_new(struct instances *all, const struct instance_start *s)
-{
-    struct instance *in = PL_NEW(struct instance);
-
-    in->all = all;
-    in->id = all->next_id++;
-    (void)snprintf(in->id_text, sizeof(in->id_text), "%" PRIu64, in->id);
-    in->endpoint = pl_strdup(s->spec->endpoint_name);
-    in->variant = pl_strdup(s->spec->variant_name);
-    in->generation = s->spec->generation;
-    in->memory_size_mb = s->spec->memory_size_mb;
-    in->trial = s->trial;
-    in->told = s->trial; /* the end of a trial is no news */
-    in->model = s->model;
-    in->estimate_bytes = s->estimate_bytes;
-    in->start.done = s->done;
-    in->start.arg = s->arg;
-    in->start.asked_us = s->asked_us;
-    in->start.timeout_ms = s->spec->start_timeout_ms;
-    in->timer.fire = time_over;
-    in->channel.watch.fd = -1;
-    in->log.watch.fd = -1;
-    in->log.endpoint = in->endpoint;
-    in->log.variant = in->variant;
-    in->log.instance = in->id_text;
-    in->since_ms = pl_now_ms();
-    list_init(&in->stops);
-    list_push_front(&all->by_state[INSTANCE_STARTING], &in->link);
-    all->counts[INSTANCE_STARTING]++;
-    HASH_ADD(hh, all->by_id, id, sizeof(in->id), in);
-    return in;
-}
-
-/* Takes the descriptors of 'p' over, whatever happens; on failure the process has been killed and reaped. */
-static enum pl_code connect_to(struct instance *in, struct spawned *p, struct pl_err *err)
-{
-    struct loop *l = in->all->loop;
-    enum pl_code code = channel_open(&in->channel, l, p->fd, &channel_events, err);
-
-    if (code == PL_OK)
-        code = instance_log_open(&in->log, l, p->log_fd, err);
-    else
-        pl_close_p(&p->log_fd);
-    if (code != PL_OK) {
-        (void)kill(p->pid, SIGKILL);
-        (void)waitpid(p->pid, NULL, 0);
-        pl_close_p(&p->pidfd);
-    } else {
-        code = child_watch(&in->child, l, p->pid, p->pidfd, child_exited, err);
-    }
-    if (code != PL_OK) {
-        channel_close(&in->channel);
-        instance_log_close(&in->log);
-    }
-    return code;
-}
-
-enum pl_code instances_start(struct instances *all, const struct instance_start *s, struct instance **out,
-                             struct pl_err *err)
-{
-    struct spawn_spec spec = { .memory_size_mb = s->spec->memory_size_mb };
-    struct spawned process;
-    struct instance *in;
-    int64_t before_us = pl_now_us();
-
-    if (spawn_instance(all->spawner, &spec, &process, err) != PL_OK)
-        return err->code;
-    in = instance_new(all, s);
-    in->spawn_us = pl_now_us() - before_us;
-    if (connect_to(in, &process, err) != PL_OK) {
-        in->model = NULL; /* stays the caller's */
-        release(in);
-        return err->code;
-    }
-    move(in, INSTANCE_LOADING, "spawned");
-    channel_ask(&in->channel, FRAME_LOAD, ++in->questions, load_request(in, s->spec));
-    loop_timer_set(all->loop, &in->timer, pl_now_ms() + in->start.timeout_ms);
-    *out = in;
-    return PL_OK;
-}
-
-void instance_cancel_start(struct instance *in)
-{
-    assert(in->start.done);
-    in->start.done = NULL;
-    in->told = true;
-    kill_now(in, "killed: its starter went away");
-}
+const struct channel_events instance_channel_events = { .answered = channel_answered, .broken = channel_broken };
 
 /* ---- invoke ---- */
 
@@ -501,7 +399,7 @@ enum pl_code instance_invoke(struct instance *in, struct rpc_bytes *message, uin
     in->request.timeout_ms = timeout_ms;
     in->request.sent_us = pl_now_us();
     in->request.deadline_ms = in->request.sent_us / 1000 + timeout_ms;
-    move(in, INSTANCE_BUSY, "request");
+    instance_move(in, INSTANCE_BUSY, "request");
     loop_timer_set(in->all->loop, &in->timer, in->request.deadline_ms);
     channel_ask(&in->channel, FRAME_INVOKE, ++in->questions, message);
     return PL_OK;
@@ -512,7 +410,7 @@ void instance_cancel_invoke(struct instance *in)
     if (!in->request.done)
         return;
     in->request.done = NULL;
-    kill_now(in, "killed: its caller went away");
+    instance_kill(in, "killed: its caller went away");
 }
 
 /* ---- stop ---- */
@@ -525,16 +423,16 @@ void instance_stop(struct instance *in, const char *reason, int64_t grace_ms, st
         return;
     in->told = true;
     if (in->state == INSTANCE_IDLE) {
-        move(in, INSTANCE_STOPPING, reason);
+        instance_move(in, INSTANCE_STOPPING, reason);
         let_exit(in);
     } else if (in->state == INSTANCE_BUSY) {
         int64_t until_ms = pl_now_ms() + grace_ms;
 
-        move(in, INSTANCE_STOPPING, reason);
+        instance_move(in, INSTANCE_STOPPING, reason);
         loop_timer_set(in->all->loop, &in->timer,
                        until_ms < in->request.deadline_ms ? until_ms : in->request.deadline_ms);
     } else {
-        kill_now(in, "killed: told to stop before it was ready");
+        instance_kill(in, "killed: told to stop before it was ready");
     }
 }
 
@@ -546,7 +444,7 @@ struct instances *instances_new(struct loop *l, struct spawner *s, int64_t host_
 
     all->loop = l;
     all->spawner = s;
-    all->next_id = ((uint64_t)host_epoch << EPOCH_SHIFT) + 1;
+    all->next_id = ((uint64_t)host_epoch << INSTANCE_EPOCH_SHIFT) + 1;
     for (int i = 0; i < INSTANCE_STATE_COUNT; i++)
         list_init(&all->by_state[i]);
     return all;

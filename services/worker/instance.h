@@ -1,8 +1,8 @@
 /* instance - one process that serves one variant: its states, its one request, its end.
  *
- * The story of one that lives well: instances_start() makes the process and asks it to LOAD (STARTING, LOADING); LOADED
- * makes it IDLE and its starter hears of it; instance_invoke() hands it a request (BUSY) whose RESULT makes it IDLE
- * again; instance_stop() closes its socket (STOPPING), it exits, is reaped (DEAD) and forgotten.
+ * The story of one that lives well: instances_start() wants a process for it (STARTING, spawn.h) and asks that to LOAD
+ * (LOADING); LOADED makes it IDLE and its starter hears of it; instance_invoke() hands it a request (BUSY) whose RESULT
+ * makes it IDLE again; instance_stop() closes its socket (STOPPING), it exits, is reaped (DEAD) and forgotten.
  *
  * What goes wrong has one road: something is wrong with it -> it is killed and STOPPING -> reaped -> whoever waits for
  * it hears how it died. That is how a crash, a lie, a hang and a cancelled caller end. Only a timeout is answered
@@ -19,6 +19,7 @@
 #include "channel.h"
 #include "child.h"
 #include "instance_log.h"
+#include "spawn.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,7 +33,7 @@ struct spawner;
 struct Pilotlight__Internal__V1__VariantSpec;
 
 enum instance_state {
-    INSTANCE_STARTING, /* the process exists                                        */
+    INSTANCE_STARTING, /* its process is being made                                 */
     INSTANCE_LOADING,  /* it has been told what to load                             */
     INSTANCE_IDLE,     /* it can take a request                                     */
     INSTANCE_BUSY,     /* exactly one request                                       */
@@ -69,6 +70,10 @@ struct instance {
     bool trial; /* proves a model, serves nobody, is shown to nobody */
     struct cache_item *model;
 
+    struct spawn spawn; /* while it is being made */
+    bool making;
+    struct seat *seat;
+    struct loop_timer gone; /* ends one that never had a process */
     struct child child;
     struct channel channel;
     struct instance_log log;
@@ -76,14 +81,17 @@ struct instance {
     bool closed_itself;      /* its end of the socket went away before we asked for it */
     bool told;               /* to stop: its end is no news */
     char why_killed[192];    /* "" = not by us */
+    bool overrun;            /* killed at its memory limit */
 
     struct {
         instance_started_fn *done; /* NULL: told already */
         void *arg;
         int64_t asked_us;
         int timeout_ms;
+        struct rpc_bytes *load; /* the question, until it has been asked */
+        struct pl_err failed;   /* it never had a process */
     } start;
-    int64_t start_us, spawn_us; /* from the request to ready; of it, making the process */
+    int64_t start_us, spawn_us; /* from the request to ready; of it, until it had its process in its sandbox */
     struct model_facts facts;
 
     struct {
@@ -127,7 +135,7 @@ void instances_each(struct instances *all, void (*visit)(struct instance *in, vo
 
 struct instance_start {
     const struct Pilotlight__Internal__V1__VariantSpec *spec; /* not kept */
-    struct cache_item *model;                                 /* one use; taken over when the start returns PL_OK */
+    struct cache_item *model;                                 /* one use; taken over */
     bool trial;
     int64_t asked_us;
     int64_t estimate_bytes;
@@ -135,8 +143,7 @@ struct instance_start {
     void *arg;
 };
 /* Never calls 'done' from inside. */
-PL_MUST_CHECK enum pl_code instances_start(struct instances *all, const struct instance_start *s, struct instance **out,
-                                           struct pl_err *err);
+struct instance *instances_start(struct instances *all, const struct instance_start *s);
 /* Before 'done': it will not be called, and the instance ends. */
 void instance_cancel_start(struct instance *in);
 

@@ -6,6 +6,8 @@
 #define GIB (1024.0 * MIB)
 #define TIB (1024.0 * GIB)
 
+static const char *const sandbox_choices[] = { "best-effort", "require", NULL };
+
 const struct config_row worker_config_rows[] = {
     SERVICE_CONFIG_ROWS(struct worker_config, "127.0.0.1:8083", "127.0.0.1:8093"),
     CONFIG_STRING(struct worker_config, control, "control", NULL,
@@ -23,6 +25,16 @@ const struct config_row worker_config_rows[] = {
     CONFIG_INT(struct worker_config, instance_limit, "instance_limit", "1000", 1, 100000, "most instances at a time"),
     CONFIG_STRING(struct worker_config, runner, "runner", NULL,
                   "the program of an instance; empty for pilotlight-runner beside the worker's own program"),
+    CONFIG_ENUM(
+        struct worker_config, sandbox, "sandbox", "best-effort", sandbox_choices,
+        "'require': do not start on a host that cannot enforce every part of the sandbox; 'best-effort': log what "
+        "is missing and go on. `pilotlight doctor` shows what this host can do"),
+    CONFIG_INT(struct worker_config, sandbox_uid, "sandbox_uid", "1900000000", 0, 2147483647,
+               "user and group id of whatever runs in a sandbox, when the worker is root; one that nobody else has"),
+    CONFIG_STRING(struct worker_config, cgroup_parent, "cgroup_parent", NULL,
+                  "cgroup v2 folder in which the worker makes its groups; empty for its own, or the top as root"),
+    CONFIG_INT(struct worker_config, blank_instances, "blank_instances", "4", 0, 256,
+               "processes of each runtime that are kept ready without a model, for the next cold starts"),
     CONFIG_DURATION(struct worker_config, orphan_ms, "orphan_timeout", "10m", 1 * CONFIG_SECOND_MS, CONFIG_DAY_MS,
                     "idle instances stop when no router has been connected for this long"),
     CONFIG_BYTES(struct worker_config, artifact_limit_bytes, "artifact_limit", "2GiB", 1024, 1 * TIB,

@@ -20,6 +20,10 @@ struct worker_config {
     int64_t memory_bytes; /* offered to instances together; 0 = what the machine has */
     int64_t instance_limit;
     char *runner; /* "" = pilotlight-runner beside the worker's own program */
+    int sandbox;  /* enum spawn_sandbox */
+    int64_t sandbox_uid;
+    char *cgroup_parent;
+    int64_t blank_instances;
     int64_t orphan_ms;
     int64_t artifact_limit_bytes, unpacked_limit_bytes;
     int64_t fetch_timeout_ms;

@@ -1,324 +1,225 @@
 #include "spawn.h"
 
 #include "base/mem.h"
+#include "log/log.h"
+#include "sandbox/cgroup.h"
+#include "sandbox/probe.h"
+#include "seats.h"
+#include "spawner_parts.h"
+#include "stock.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#define MIB              ((rlim_t)1 << 20)
-#define CHILD_FDS        5  /* 0..4 */
-#define SAFE_FD          10 /* above all of those: dup2() in the child overwrites none of its sources */
-#define UNPACK_MEMORY_MB 512
-/* A model of JSON takes XGBoost about seven times its size, and up to 6 GB are an instance's largest memory size. */
-#define COMPILE_MEMORY_MB  6144
-#define COMPILE_FILE_BYTES ((rlim_t)2 << 30)
-#define MAX_LIMITS         8
+#define MAX_RUNTIMES 2
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#endif
+struct runtime {
+    const char *name;
+    enum sandbox_profile profile;
+    char *argv[6];
+    const char *model_dir; /* as an instance sees it */
+    unsigned processes;    /* at most, threads included */
+    bool exec_model;
+    bool eager; /* its zygote and stock are there before the first request */
+    struct stock *stock;
+};
 
 struct spawner {
+    struct loop *loop;
     char *runner;
-    int null_fd;
+    char *models;
+    unsigned uid, blanks;
+    struct sandbox_probe probe;
+    struct cgroups *cgroups;
+    struct seats *seats;
+    struct runtime runtimes[MAX_RUNTIMES];
+    unsigned runtime_count;
 };
 
-/* What the child does between vfork and exec, all made ready before: it shares our memory and may only make system
- * calls. */
-struct plan {
-    const char *program;
-    char *const *argv;
-    char *const *envp;
-    int fds[CHILD_FDS]; /* becomes descriptor i; -1 = none */
-    struct {
-        int resource;
-        struct rlimit limit;
-    } limits[MAX_LIMITS];
-    unsigned limit_count;
-    pid_t parent;
-};
+/* ---- what the host can enforce ---- */
 
-static void limit(struct plan *p, int resource, rlim_t value)
+static enum pl_code report_features(const struct spawner *s, bool require, struct pl_err *err)
 {
-    p->limits[p->limit_count].resource = resource;
-    p->limits[p->limit_count++].limit = (struct rlimit){ .rlim_cur = value, .rlim_max = value };
-}
+    for (unsigned i = 0; i < SANDBOX_FEATURE_COUNT; i++) {
+        const struct sandbox_feature_text *t = &sandbox_feature_texts[i];
 
-/* RLIMIT_DATA, not RLIMIT_AS: it counts the heap and private writable mappings, which is what a model takes; the
- * address space also counts the shared libraries (libxgboost alone maps tens of MB), thread stacks and the arenas that
- * malloc reserves, none of which is memory. RLIMIT_NPROC is left alone: it counts a user's processes on the whole
- * machine and is nothing to root; the sandbox's pids limit is the right tool. Sanitizers map terabytes: no memory limit
- * under them. */
-static void set_limits(struct plan *p, int memory_mb, rlim_t file_bytes)
-{
-#ifndef SANITIZED
-    limit(p, RLIMIT_DATA, (rlim_t)memory_mb * MIB);
-#else
-    (void)memory_mb;
-#endif
-    limit(p, RLIMIT_CORE, 0);
-    limit(p, RLIMIT_NOFILE, 64);
-    limit(p, RLIMIT_FSIZE, file_bytes);
-    limit(p, RLIMIT_MEMLOCK, 0);
-    limit(p, RLIMIT_MSGQUEUE, 0);
-}
-
-static void child_failed(const char *step)
-{
-    static const char said[] = "pilotlight-worker: cannot start the runner: ";
-
-    (void)!write(2, said, sizeof(said) - 1);
-    (void)!write(2, step, strlen(step));
-    (void)!write(2, "\n", 1);
-    _exit(127);
-}
-
-static void child_signals(void)
-{
-    static const int defaults[] = { SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD, SIGUSR1, SIGUSR2 };
-    const struct sigaction action = { .sa_handler = SIG_DFL };
-    sigset_t none;
-
-    for (size_t i = 0; i < PL_COUNT(defaults); i++)
-        (void)sigaction(defaults[i], &action, NULL);
-    (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-PL_NORETURN static void child_run(const struct plan *p)
-{
-    int last = 2;
-
-    for (int i = CHILD_FDS - 1; i >= 0; i--) {
-        if (p->fds[i] < 0)
+        if ((s->probe.features >> i) & 1u)
             continue;
-        if (dup2(p->fds[i], i) < 0)
-            _exit(127);
-        last = i > last ? i : last;
+        if (require)
+            return pl_fail(err, PL_PRECONDITION, "sandbox",
+                           "sandbox: 'require' cannot be kept: this host has no %s (%s): %s; %s", t->name,
+                           s->probe.why[i], t->lost, t->advice);
+        log_warn("sandbox_weaker", LOG_STR("missing", t->name), LOG_STR("why", s->probe.why[i]), LOG_STR("so", t->lost),
+                 LOG_STR("advice", t->advice));
     }
-    if (close_range((unsigned)last + 1, ~0u, 0) != 0)
-        child_failed("close_range");
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != p->parent)
-        child_failed("parent-death signal");
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-        child_failed("no_new_privs");
-    (void)setsid();
-    for (unsigned i = 0; i < p->limit_count; i++)
-        if (setrlimit(p->limits[i].resource, &p->limits[i].limit) != 0)
-            child_failed("setrlimit");
-    if (chdir("/") != 0)
-        child_failed("chdir");
-    child_signals();
-    (void)execve(p->program, p->argv, p->envp);
-    child_failed("execve");
-    _exit(127);
+    return PL_OK;
 }
 
-/* Kept out of line: nothing of the caller's frame may live in registers across vfork. All signals are blocked
- * meanwhile, because a handler in the child would run on our memory. */
-__attribute__((noinline)) static pid_t vfork_run(const struct plan *p)
+static enum pl_code report_cgroups(const struct spawner *s, bool require, struct pl_err *err)
 {
-    pid_t pid = vfork();
+    static const struct {
+        unsigned bit;
+        const char *name, *lost;
+    } needed[] = {
+        { CGROUP_MEMORY, "memory",
+          "an instance limits its own memory (RLIMIT_DATA): files and page tables do not count, and it is refused "
+          "memory"
+          " instead of killed" },
+        { CGROUP_CPU, "cpu", "an instance takes as much CPU as it can get, whatever its memory size" },
+        { CGROUP_PIDS, "pids", "processes are limited by RLIMIT_NPROC only" },
+    };
+    unsigned have = cgroups_controllers(s->cgroups);
 
-    if (pid == 0)
-        child_run(p);
-    return pid;
+    for (size_t i = 0; i < PL_COUNT(needed); i++) {
+        if (have & needed[i].bit)
+            continue;
+        if (require)
+            return pl_fail(err, PL_PRECONDITION, "sandbox",
+                           "sandbox: 'require' cannot be kept: no %s control group (%s): %s", needed[i].name,
+                           cgroups_why_not(s->cgroups), needed[i].lost);
+        log_warn("sandbox_weaker", LOG_STR("missing", needed[i].name), LOG_STR("why", cgroups_why_not(s->cgroups)),
+                 LOG_STR("so", needed[i].lost),
+                 LOG_STR("advice", "run the worker as root, or in a cgroup that is delegated to it (Delegate=yes)"));
+    }
+    return PL_OK;
 }
 
-static enum pl_code start(struct plan *p, pid_t *out_pid, int *out_pidfd, struct pl_err *err)
-{
-    sigset_t all, before;
-    pid_t pid;
-    int pidfd;
+/* ---- runtimes ---- */
 
-    p->parent = getpid();
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    pid = vfork_run(p);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (pid < 0)
-        return pl_fail_reason(err, PL_UNAVAILABLE, "SPAWN_FAILED", NULL, "cannot make a process: %s", strerror(errno));
-    pidfd = pidfd_open(pid, 0);
-    if (pidfd < 0) {
-        (void)pl_fail_reason(err, PL_UNAVAILABLE, "SPAWN_FAILED", NULL, "cannot open a pidfd: %s", strerror(errno));
-        (void)kill(pid, SIGKILL);
-        (void)waitpid(pid, NULL, 0);
+static struct sandbox_plan plan_for(const struct spawner *s, enum sandbox_profile profile)
+{
+    struct sandbox_plan p = { .profile = profile, .features = s->probe.features, .uid = s->uid };
+
+    return p;
+}
+
+static void add_runtime(struct spawner *s, const struct runtime *r)
+{
+    struct runtime *new = &s->runtimes[s->runtime_count++];
+    struct sandbox_plan plan = plan_for(s, r->profile);
+    struct stock_options o = { .runtime = r->name,
+                               .plan = &plan,
+                               .seats = s->seats,
+                               .processes = r->processes,
+                               .blanks = s->blanks,
+                               .exec_model = r->exec_model };
+
+    *new = *r;
+    o.argv = new->argv;
+    if (SANDBOX_HAS(plan.features, ROOT) && !SANDBOX_HAS(plan.features, MODEL_MOUNT))
+        (void)snprintf(plan.models, sizeof(plan.models), "%s", s->models);
+    new->stock = stock_new(s->loop, &o);
+    if (new->eager)
+        stock_fill(new->stock);
+}
+
+static void add_runtimes(struct spawner *s)
+{
+    struct runtime xgboost = { .name = "xgboost",
+                               .profile = SANDBOX_TREES,
+                               .argv = { s->runner, (char *)"zygote", (char *)"serve", NULL },
+                               .model_dir = ".",
+                               .processes = 1,
+                               .eager = true };
+
+    add_runtime(s, &xgboost);
+}
+
+static const struct runtime *find_runtime(const struct spawner *s, const char *name)
+{
+    for (unsigned i = 0; i < s->runtime_count; i++)
+        if (strcmp(s->runtimes[i].name, name) == 0)
+            return &s->runtimes[i];
+    return NULL;
+}
+
+/* ---- instances ---- */
+
+void spawn_instance(struct spawner *s, const struct spawn_spec *spec, struct spawn *w)
+{
+    const struct runtime *r = find_runtime(s, spec->runtime);
+    struct pl_err err;
+
+    w->stock = NULL;
+    w->blank = NULL;
+    w->model = spec->model;
+    w->memory_size_mb = spec->memory_size_mb;
+    w->failures = 0;
+    if (r) {
+        stock_take(r->stock, w);
+        return;
+    }
+    (void)pl_fail_reason(&err, PL_PRECONDITION, "NO_RUNTIME", "runtime", "this host has no runtime '%.64s'",
+                         spec->runtime);
+    w->made(w, NULL, &err);
+}
+
+void spawn_cancel(struct spawn *w)
+{
+    if (w->stock)
+        stock_cancel(w->stock, w);
+}
+
+const char *spawn_model_dir(const struct spawner *s, const char *runtime)
+{
+    const struct runtime *r = find_runtime(s, runtime);
+
+    return r ? r->model_dir : ".";
+}
+
+bool spawn_over(struct spawner *s, struct seat *seat)
+{
+    bool overrun = seat && seat_overrun(seat);
+
+    seats_give(s->seats, seat);
+    return overrun;
+}
+
+bool spawn_kills_at_limit(const struct spawner *s)
+{
+    return cgroups_controllers(s->cgroups) & CGROUP_MEMORY;
+}
+
+/* ---- for spawn_tool.c ---- */
+
+const char *spawner_runner(const struct spawner *s)
+{
+    return s->runner;
+}
+
+struct loop *spawner_loop(const struct spawner *s)
+{
+    return s->loop;
+}
+
+struct sandbox_plan spawner_plan(const struct spawner *s, enum sandbox_profile profile)
+{
+    return plan_for(s, profile);
+}
+
+/* ---- life ---- */
+
+enum pl_code spawner_new(struct spawner **out, struct loop *l, const struct spawner_options *o, struct pl_err *err)
+{
+    struct spawner *s = PL_NEW(struct spawner);
+    bool require = o->sandbox == SPAWN_REQUIRE;
+
+    s->loop = l;
+    s->runner = pl_strdup(o->runner);
+    s->models = pl_strdup(o->models);
+    s->uid = o->uid;
+    s->blanks = o->blanks;
+    s->cgroups = cgroups_open(o->cgroup_parent);
+    s->seats = seats_new(s->cgroups);
+    if (sandbox_probe(&s->probe, o->runner, o->uid, err) != PL_OK || report_features(s, require, err) != PL_OK ||
+        report_cgroups(s, require, err) != PL_OK) {
+        spawner_free(s);
         return err->code;
     }
-    *out_pid = pid;
-    *out_pidfd = pidfd;
-    return PL_OK;
-}
-
-static enum pl_code no_descriptors(struct pl_err *err)
-{
-    return pl_fail_reason(err, PL_UNAVAILABLE, "SPAWN_FAILED", NULL, "cannot make descriptors for an instance: %s",
-                          strerror(errno));
-}
-
-/* Moves the child's end out of the way of 0..4. */
-static bool lift(int *fd)
-{
-    int high = fcntl(*fd, F_DUPFD_CLOEXEC, SAFE_FD);
-
-    if (high < 0)
-        return false;
-    (void)close(*fd);
-    *fd = high;
-    return true;
-}
-
-/* The same file once more: read-only, so that who unpacks it cannot change what was verified, and from its start,
- * wherever the one who wrote it stands. */
-static int reopen(int file)
-{
-    char path[32];
-    int fd;
-
-    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd >= 0 && !lift(&fd))
-        pl_close_p(&fd);
-    return fd;
-}
-
-/* A pair of which we keep 'ours' (non-blocking) and the child gets 'theirs'. */
-static bool make_socket(int *ours, int *theirs)
-{
-    int pair[2];
-
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-        return false;
-    *ours = pair[0];
-    *theirs = pair[1];
-    return fcntl(*ours, F_SETFL, O_NONBLOCK) == 0 && lift(theirs);
-}
-
-static bool make_pipe(int *ours, int *theirs)
-{
-    int pair[2];
-
-    if (pipe2(pair, O_CLOEXEC) != 0)
-        return false;
-    *ours = pair[0];
-    *theirs = pair[1];
-    return fcntl(*ours, F_SETFL, O_NONBLOCK) == 0 && lift(theirs);
-}
-
-static char *const child_env[] = {
-    (char *)"OMP_NUM_THREADS=1", /* read by libgomp when it is loaded: before main() */
-    (char *)"PATH=/usr/bin:/bin",
-    (char *)"LANG=C.UTF-8",
-    NULL,
-};
-
-enum pl_code spawn_instance(struct spawner *s, const struct spawn_spec *spec, struct spawned *out, struct pl_err *err)
-{
-    char *const argv[] = { (char *)"pilotlight-runner", (char *)"serve", NULL };
-    pl_cleanup(pl_close_p) int fd = -1;
-    pl_cleanup(pl_close_p) int child_fd = -1;
-    pl_cleanup(pl_close_p) int log_fd = -1;
-    pl_cleanup(pl_close_p) int child_log = -1;
-    struct plan p = { .program = s->runner, .argv = argv, .envp = child_env };
-
-    if (!make_socket(&fd, &child_fd) || !make_pipe(&log_fd, &child_log))
-        return no_descriptors(err);
-    memcpy(p.fds, (int[]){ s->null_fd, child_log, child_log, child_fd, -1 }, sizeof(p.fds));
-    set_limits(&p, spec->memory_size_mb, 0);
-    if (start(&p, &out->pid, &out->pidfd, err) != PL_OK)
-        return err->code;
-    out->fd = pl_take_fd(fd);
-    out->log_fd = pl_take_fd(log_fd);
-    return PL_OK;
-}
-
-enum pl_code spawn_unpack(struct spawner *s, const struct spawn_unpack_spec *spec, struct spawned *out,
-                          struct pl_err *err)
-{
-    char bytes[24], entries[24], ratio[24];
-    char *const argv[] = { (char *)"pilotlight-runner",
-                           (char *)"unpack",
-                           (char *)"--max-bytes",
-                           bytes,
-                           (char *)"--max-entries",
-                           entries,
-                           (char *)"--max-ratio",
-                           ratio,
-                           NULL };
-    pl_cleanup(pl_close_p) int out_fd = -1;
-    pl_cleanup(pl_close_p) int child_out = -1;
-    pl_cleanup(pl_close_p) int log_fd = -1;
-    pl_cleanup(pl_close_p) int child_log = -1;
-    pl_cleanup(pl_close_p) int archive = reopen(spec->archive_fd);
-    pl_cleanup(pl_close_p) int dir = fcntl(spec->dir_fd, F_DUPFD_CLOEXEC, SAFE_FD);
-    struct plan p = { .program = s->runner, .argv = argv, .envp = child_env };
-
-    if (archive < 0 || dir < 0 || !make_pipe(&out_fd, &child_out) || !make_pipe(&log_fd, &child_log))
-        return no_descriptors(err);
-    (void)snprintf(bytes, sizeof(bytes), "%" PRId64, spec->max_bytes);
-    (void)snprintf(entries, sizeof(entries), "%" PRId64, spec->max_entries);
-    (void)snprintf(ratio, sizeof(ratio), "%" PRId64, spec->max_ratio);
-    memcpy(p.fds, (int[]){ s->null_fd, child_out, child_log, archive, dir }, sizeof(p.fds));
-    set_limits(&p, UNPACK_MEMORY_MB, (rlim_t)spec->max_bytes);
-    if (start(&p, &out->pid, &out->pidfd, err) != PL_OK)
-        return err->code;
-    out->fd = pl_take_fd(out_fd);
-    out->log_fd = pl_take_fd(log_fd);
-    return PL_OK;
-}
-
-/* What came out of it is bounded by what went in; the file size limit only stops a compiler that has lost its mind. */
-enum pl_code spawn_compile(struct spawner *s, const struct spawn_compile_spec *spec, struct spawned *out,
-                           struct pl_err *err)
-{
-    char *const argv[] = { (char *)"pilotlight-runner", (char *)"compile", NULL };
-    pl_cleanup(pl_close_p) int out_fd = -1;
-    pl_cleanup(pl_close_p) int child_out = -1;
-    pl_cleanup(pl_close_p) int log_fd = -1;
-    pl_cleanup(pl_close_p) int child_log = -1;
-    pl_cleanup(pl_close_p) int model = fcntl(spec->model_fd, F_DUPFD_CLOEXEC, SAFE_FD);
-    pl_cleanup(pl_close_p) int dir = fcntl(spec->dir_fd, F_DUPFD_CLOEXEC, SAFE_FD);
-    struct plan p = { .program = s->runner, .argv = argv, .envp = child_env };
-
-    if (model < 0 || dir < 0 || !make_pipe(&out_fd, &child_out) || !make_pipe(&log_fd, &child_log))
-        return no_descriptors(err);
-    memcpy(p.fds, (int[]){ s->null_fd, child_out, child_log, model, dir }, sizeof(p.fds));
-    set_limits(&p, COMPILE_MEMORY_MB, COMPILE_FILE_BYTES);
-    if (start(&p, &out->pid, &out->pidfd, err) != PL_OK)
-        return err->code;
-    out->fd = pl_take_fd(out_fd);
-    out->log_fd = pl_take_fd(log_fd);
-    return PL_OK;
-}
-
-enum pl_code spawner_new(struct spawner **out, const char *runner, struct pl_err *err)
-{
-    pl_cleanup(pl_close_p) int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    struct spawner *s;
-
-    if (access(runner, X_OK) != 0)
-        return pl_fail(err, PL_PRECONDITION, "runner", "runner: cannot run '%.300s': %s", runner, strerror(errno));
-    if (null_fd < 0 || !lift(&null_fd))
-        return pl_fail(err, PL_PRECONDITION, NULL, "cannot open /dev/null: %s", strerror(errno));
-    s = PL_NEW(struct spawner);
-    s->runner = pl_strdup(runner);
-    s->null_fd = pl_take_fd(null_fd);
+    log_info("sandbox_ready", LOG_STR("limits", cgroups_driver(s->cgroups)),
+             LOG_BOOL("complete", s->probe.features == SANDBOX_ALL), LOG_BOOL("privileged", s->probe.privileged));
+    add_runtimes(s);
     *out = s;
     return PL_OK;
 }
@@ -327,7 +228,11 @@ void spawner_free(struct spawner *s)
 {
     if (!s)
         return;
+    for (unsigned i = 0; i < s->runtime_count; i++)
+        stock_free(s->runtimes[i].stock);
+    seats_free(s->seats);
+    cgroups_close(s->cgroups);
+    free(s->models);
     free(s->runner);
-    pl_close_p(&s->null_fd);
     free(s);
 }

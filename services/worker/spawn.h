@@ -1,54 +1,101 @@
-/* spawn - the one place where a process is made for untrusted work. A seam: a sandbox, and instances forked from a
- * zygote, come behind these two functions; nobody else knows how a process is made.
+/* spawn - the one place where processes are made for untrusted work. A seam: nobody else knows how.
  *
- * Today: vfork and exec of pilotlight-runner, with
- *   its own session          a terminal's Ctrl-C reaches the worker only, which drains
- *   descriptors              0 = /dev/null, 1 and 2 = pipes to us, 3 (and 4) = its work; every other one is closed
- *   environment              OMP_NUM_THREADS=1, PATH, LANG; nothing of ours. A model's own travels in LOAD
- *   no_new_privs             set-uid programs are powerless to it
- *   death of the worker      SIGKILL: set here, and again by the runner, because a set-uid exec would clear it
- *   rlimits                  see the table in spawn.c
+ * When the worker starts, the probe (sandbox/probe.h) finds out what this host can enforce; each missing feature is
+ * logged, or, with 'require', ends the worker. Every runtime has a zygote, which makes processes in closed sandboxes,
+ * and a stock of a few blank ones. An instance takes a blank one, which is told its model's folder and memory size and
+ * is its own from then on; the stock is filled again a moment later, when nobody waits. Tools (unpack) get a zygote of
+ * their own, which leaves when its one process has been made.
  *
- * Threads: with the turn, on a thread that lives as long as the worker (the parent-death signal follows the thread).
- * Cost: the caller waits until the child has called exec. */
+ * Where the worker lacks the right to hand out folders as mounts of their own, a process is made for its model instead:
+ * no stock, the same sandbox.
+ *
+ * Threads: with the turn, on threads that live as long as the worker.  Memory: a struct spawn is embedded in its owner.
+ */
 #ifndef WORKER_SPAWN_H
 #define WORKER_SPAWN_H
 
 #include "base/err.h"
+#include "base/list.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
+struct blank;
+struct loop;
+struct seat;
 struct spawner;
+struct stock;
 
-/* PL_PRECONDITION: 'runner' is no program. */
-PL_MUST_CHECK enum pl_code spawner_new(struct spawner **out, const char *runner, struct pl_err *err);
-void spawner_free(struct spawner *s);
+enum spawn_sandbox { SPAWN_BEST_EFFORT, SPAWN_REQUIRE };
 
-struct spawn_spec {
-    int memory_size_mb; /* private memory of the process at most */
+struct spawner_options {
+    const char *runner;
+    enum spawn_sandbox sandbox;
+    const char *cgroup_parent; /* "" = found */
+    unsigned uid;              /* of instances, when the worker is root */
+    unsigned blanks;           /* kept in stock */
+    const char *models;        /* the folder in which all models' folders lie */
 };
+/* PL_PRECONDITION: no process can be made at all, or something is missing and required. */
+PL_MUST_CHECK enum pl_code spawner_new(struct spawner **out, struct loop *l, const struct spawner_options *o,
+                                       struct pl_err *err);
+void spawner_free(struct spawner *s); /* all processes have ended; NULL is fine */
 
-/* All descriptors are close-on-exec and non-blocking, and the caller's. The process is the caller's to reap. */
+/* All descriptors are close-on-exec and non-blocking, and the receiver's. The process is the receiver's to reap, and
+ * then to report to spawn_over(). */
 struct spawned {
     pid_t pid;
     int pidfd;
-    int fd;     /* instance: our end of the socketpair; unpacking: the read end of its stdout */
-    int log_fd; /* the read end of its stderr (instance: stdout too) */
+    int fd;     /* an instance's: our end of its channel; a tool's: -1 */
+    int log_fd; /* the read end of its stdout and stderr */
+    struct seat *seat;
 };
 
-/* `pilotlight-runner serve`. PL_UNAVAILABLE: no process or descriptor to be had. */
-PL_MUST_CHECK enum pl_code spawn_instance(struct spawner *s, const struct spawn_spec *spec, struct spawned *out,
-                                          struct pl_err *err);
+/* Somebody waits for a process. */
+struct spawn {
+    struct list link;
+    struct stock *stock;
+    struct blank *blank; /* that is being made for this one only */
+    const char *model;
+    int memory_size_mb;
+    unsigned failures;
+    /* Once, perhaps from inside spawn_instance(). 'p' NULL: 'err' says why not. */
+    void (*made)(struct spawn *w, const struct spawned *p, const struct pl_err *err);
+};
+
+struct spawn_spec {
+    const char *runtime;
+    const char *model; /* folder; a direct sub-folder of options.models. Kept until 'made' */
+    int memory_size_mb;
+};
+/* A process that has its sandbox, its model as its current folder, and waits for LOAD. 'w->made' is set. */
+void spawn_instance(struct spawner *s, const struct spawn_spec *spec, struct spawn *w);
+/* 'made' is not called any more. */
+void spawn_cancel(struct spawn *w);
+/* The model's folder as an instance of this runtime sees it. */
+const char *spawn_model_dir(const struct spawner *s, const char *runtime);
+
+/* After the process has been reaped. True: its memory limit has killed it. */
+bool spawn_over(struct spawner *s, struct seat *seat);
+/* Who limits an instance's memory kills it (true), or refuses it more (false). */
+bool spawn_kills_at_limit(const struct spawner *s);
+
+/* ---- tools ---- */
+
+struct spawn_tool;
+typedef void spawn_tool_made_fn(void *arg, const struct spawned *p, const struct pl_err *err);
 
 struct spawn_unpack_spec {
-    int archive_fd, dir_fd; /* stay the caller's */
+    int archive_fd;  /* stays the caller's */
+    const char *dir; /* an empty folder of the caller's */
     int64_t max_bytes, max_entries, max_ratio;
 };
-
-/* `pilotlight-runner unpack`. */
-PL_MUST_CHECK enum pl_code spawn_unpack(struct spawner *s, const struct spawn_unpack_spec *spec, struct spawned *out,
+/* `pilotlight-runner unpack`. 'made': once, never from inside, or not at all after spawn_tool_cancel(). */
+PL_MUST_CHECK enum pl_code spawn_unpack(struct spawner *s, const struct spawn_unpack_spec *spec,
+                                        spawn_tool_made_fn *made, void *arg, struct spawn_tool **out,
                                         struct pl_err *err);
+void spawn_tool_cancel(struct spawn_tool *t);
 
 struct spawn_compile_spec {
     int model_fd, dir_fd; /* of folders; stay the caller's */

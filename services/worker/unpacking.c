@@ -24,12 +24,13 @@
 struct unpacking {
     struct loop *loop;
     struct child child;
-    struct loop_timer timer;
+    struct loop_timer timer, gone;
     struct loop_job job;
-    int dir_fd; /* ours */
-    int out_fd, log_fd;
+    struct spawn_tool *making; /* NULL: there is a process, or none will come */
+    int dir_fd;                /* ours */
+    int log_fd;
     char *dir;
-    int64_t max_bytes, timeout_ms;
+    int64_t timeout_ms;
     bool cancelled, timed_out;
     int64_t bytes; /* by our own count */
     int sync_errno;
@@ -44,8 +45,8 @@ static void finish(struct unpacking *u, const struct pl_err *err)
     int64_t bytes = u->bytes;
 
     loop_timer_clear(u->loop, &u->timer);
+    loop_timer_clear(u->loop, &u->gone);
     pl_close_p(&u->dir_fd);
-    pl_close_p(&u->out_fd);
     pl_close_p(&u->log_fd);
     free(u->dir);
     free(u);
@@ -120,57 +121,83 @@ static void exited(struct child *c, int status, const char *how)
     loop_job(u->loop, &u->job);
 }
 
+/* It ends, in whatever state it is; the end is told later. */
+static void stop(struct unpacking *u)
+{
+    if (u->making) {
+        spawn_tool_cancel(pl_take(u->making));
+        loop_timer_set(u->loop, &u->gone, pl_now_ms());
+    } else if (u->child.watch.fd >= 0) {
+        child_kill(&u->child);
+    }
+}
+
+static void gone(struct loop_timer *t)
+{
+    struct unpacking *u = PL_CONTAINER(t, struct unpacking, gone);
+    struct pl_err err;
+
+    (void)why_not(u, 0, "never ran", &err);
+    finish(u, &err);
+}
+
 static void too_long(struct loop_timer *t)
 {
     struct unpacking *u = PL_CONTAINER(t, struct unpacking, timer);
 
     u->timed_out = true;
-    child_kill(&u->child);
+    stop(u);
 }
 
 void unpacking_cancel(struct unpacking *u)
 {
     u->cancelled = true;
-    child_kill(&u->child);
+    stop(u);
+}
+
+static void made(void *arg, const struct spawned *p, const struct pl_err *err)
+{
+    struct unpacking *u = arg;
+    struct pl_err failed;
+
+    u->making = NULL;
+    if (!p) {
+        finish(u, err);
+        return;
+    }
+    u->log_fd = p->log_fd;
+    if (child_watch(&u->child, u->loop, p->pid, p->pidfd, exited, &failed) != PL_OK)
+        finish(u, &failed);
 }
 
 enum pl_code unpacking_start(struct unpacking **out, struct loop *l, struct spawner *s,
                              const struct unpacking_spec *spec, unpacking_done_fn *done, void *arg, struct pl_err *err)
 {
     struct spawn_unpack_spec how = { .archive_fd = spec->archive_fd,
-                                     .dir_fd = spec->dir_fd,
+                                     .dir = spec->dir,
                                      .max_bytes = spec->max_bytes,
                                      .max_entries = MAX_ENTRIES,
                                      .max_ratio = MAX_RATIO };
-    struct spawned process;
-    struct unpacking *u;
     int dir_fd = fcntl(spec->dir_fd, F_DUPFD_CLOEXEC, 0);
+    struct unpacking *u;
 
     if (dir_fd < 0)
         return pl_fail_reason(err, PL_UNAVAILABLE, "SPAWN_FAILED", NULL, "no descriptor left: %s", strerror(errno));
-    if (spawn_unpack(s, &how, &process, err) != PL_OK) {
-        (void)close(dir_fd);
-        return err->code;
-    }
     u = PL_NEW(struct unpacking);
     u->loop = l;
     u->dir_fd = dir_fd;
-    u->out_fd = process.fd;
-    u->log_fd = process.log_fd;
-    u->dir = pl_strdup(spec->dir);
-    u->max_bytes = spec->max_bytes;
+    u->log_fd = u->child.watch.fd = -1;
     u->timeout_ms = spec->timeout_ms;
     u->done = done;
     u->arg = arg;
     u->timer.fire = too_long;
-    if (child_watch(&u->child, l, process.pid, process.pidfd, exited, err) != PL_OK) {
+    u->gone.fire = gone;
+    if (spawn_unpack(s, &how, made, u, &u->making, err) != PL_OK) {
         pl_close_p(&u->dir_fd);
-        pl_close_p(&u->out_fd);
-        pl_close_p(&u->log_fd);
-        free(u->dir);
         free(u);
         return err->code;
     }
+    u->dir = pl_strdup(spec->dir);
     loop_timer_set(l, &u->timer, pl_now_ms() + spec->timeout_ms);
     *out = u;
     return PL_OK;

@@ -189,11 +189,20 @@ static enum pl_code start_disk(struct worker *w, const struct worker_config *c, 
     pl_cleanup(pl_free_p) char *runner = c->runner[0] ? pl_strdup(c->runner) : default_runner();
     struct artifacts_options o = { .unpacked_limit_bytes = c->unpacked_limit_bytes,
                                    .unpack_timeout_ms = UNPACK_TIMEOUT_MS };
+    pl_cleanup(pl_free_p) char *models = NULL;
+    struct spawner_options spawn = { .sandbox = (enum spawn_sandbox)c->sandbox,
+                                     .cgroup_parent = c->cgroup_parent,
+                                     .uid = (unsigned)c->sandbox_uid,
+                                     .blanks = (unsigned)c->blank_instances };
     struct bringup_parts *b = &w->parts.bringup;
 
     fetch_options_init(&o.fetch, c);
-    if (spawner_new(&w->spawner, runner, err) != PL_OK ||
-        cache_open(&b->cache, w->parts.loop, c->cache_dir, c->cache_limit_bytes, err) != PL_OK)
+    spawn.runner = runner;
+    if (cache_open(&b->cache, w->parts.loop, c->cache_dir, c->cache_limit_bytes, err) != PL_OK)
+        return err->code;
+    models = cache_models_dir(b->cache);
+    spawn.models = models;
+    if (spawner_new(&w->spawner, w->parts.loop, &spawn, err) != PL_OK)
         return err->code;
     w->parts.host_epoch = cache_epoch(b->cache);
     b->artifacts = artifacts_new(w->parts.loop, b->cache, w->spawner, &o);

@@ -26,7 +26,7 @@ struct enter {
     unsigned cgroup_count;
     char model[ZYGOTE_MODEL_BYTES]; /* "" or a folder of plan->models */
     int model_fd;
-    unsigned rlimit_mb;
+    unsigned rlimit_mb, file_limit_mb;
     char detail[256];
 };
 

@@ -61,6 +61,8 @@ static const struct filter_rule base[] = {
     ANY("readahead"),
     /* duplicating and marking descriptors */
     ANY("dup"),
+    ANY("dup2"),
+    ANY("dup3"),
     EQUAL("fcntl", 1, F_GETFD),
     EQUAL("fcntl", 1, F_SETFD),
     EQUAL("fcntl", 1, F_GETFL),
@@ -180,8 +182,6 @@ static const struct filter_rule writes[] = {
 static const struct filter_rule events[] = {
     ANY("pipe"),
     ANY("pipe2"),
-    ANY("dup2"),
-    ANY("dup3"),
     ANY("eventfd2"),
     ANY("epoll_create1"),
     ANY("epoll_ctl"),

@@ -2,6 +2,7 @@
 #include "sandbox/probe.h"
 
 #include "enter.h"
+#include "sandbox/model_mount.h"
 #include "sandbox/plan.h"
 #include "sandbox/zygote.h"
 
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,16 +38,6 @@ struct trial {
 };
 
 /* ---- making it ---- */
-
-static int model_mount(const char *folder)
-{
-    struct mount_attr a = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
-    int fd = open_tree(AT_FDCWD, folder, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-
-    if (fd >= 0 && mount_setattr(fd, "", AT_EMPTY_PATH, &a, sizeof(a)) != 0)
-        pl_close_p(&fd);
-    return fd;
-}
 
 static int lifted(int fd)
 {
@@ -179,7 +169,7 @@ static void ask(struct trial *t, int theirs, int log, struct outcome *out)
     if (t->plan.models[0])
         (void)snprintf(r.model, sizeof(r.model), "%s", strrchr(t->folder, '/') + 1);
     else
-        model = SANDBOX_HAS(t->plan.features, MODEL_MOUNT) ? model_mount(t->folder)
+        model = SANDBOX_HAS(t->plan.features, MODEL_MOUNT) ? sandbox_model_mount(t->folder, false)
                                                            : open(t->folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
     a.has_model = model >= 0;
     if (!send_with(t->control, &r, sizeof(r), (int[]){ theirs, log }, 2) ||
@@ -274,7 +264,7 @@ static unsigned offered(struct sandbox_probe *p, const char *program, unsigned u
 
     (void)snprintf(folder, sizeof(folder), "%s", program);
     *strrchr(folder, '/') = '\0';
-    fd = model_mount(folder);
+    fd = sandbox_model_mount(folder, false);
     (void)snprintf(why, sizeof(why), "open_tree: %s", strerror(errno));
     if (fd < 0)
         leave_out(p, &features, SANDBOX_BIT(MODEL_MOUNT), why);

@@ -102,7 +102,7 @@ static int set_limits(struct enter *e)
     if (limit(RLIMIT_CORE, 0) != 0 || limit(RLIMIT_NOFILE, p->limit.files) != 0 || limit(RLIMIT_MEMLOCK, 0) != 0 ||
         limit(RLIMIT_MSGQUEUE, 0) != 0)
         return -1;
-    return p->limit.file_bytes == RLIM_INFINITY ? 0 : limit(RLIMIT_FSIZE, p->limit.file_bytes);
+    return limit(RLIMIT_FSIZE, e->file_limit_mb > 0 ? (rlim_t)e->file_limit_mb << 20 : p->limit.file_bytes);
 }
 
 /* RLIMIT_DATA counts the heap and private writable mappings, which is what a model takes; RLIMIT_AS would also count

@@ -124,6 +124,7 @@ static void become_instance(const struct zygote_request *r, const int *fds)
     memcpy(enter.cgroups, fds + 2 + r->extra_count, r->cgroup_count * sizeof(int));
     memcpy(enter.model, r->model, sizeof(enter.model));
     enter.rlimit_mb = r->rlimit_mb;
+    enter.file_limit_mb = r->file_limit_mb;
     if (dup2(enter.log, STDERR_FILENO) < 0)
         _exit(ZYGOTE_EXIT_SANDBOX);
     enter_stage_or_exit(&enter, STAGE_BLANK);

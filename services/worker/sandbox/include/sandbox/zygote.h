@@ -66,6 +66,8 @@ struct zygote_request {
     uint32_t extra_count;
     /* Not 0: no cgroup limits its memory, so it limits itself from the start (RLIMIT_DATA). */
     uint32_t rlimit_mb;
+    uint32_t file_limit_mb; /* the largest file it may write; 0 = what its profile says */
+    uint32_t zero;
     uint64_t id;
     /* "" or the name of its folder below the plan's 'models': bound now instead of with the assignment. */
     char model[ZYGOTE_MODEL_BYTES];

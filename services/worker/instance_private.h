@@ -1,0 +1,35 @@
+/* instance_private - what instance.c and instance_start.c share: the table of instances, and the only ways by which one
+ * moves and ends. */
+#ifndef WORKER_INSTANCE_PRIVATE_H
+#define WORKER_INSTANCE_PRIVATE_H
+
+#include "instance.h"
+
+#define INSTANCE_EPOCH_SHIFT 24
+
+struct instances {
+    struct loop *loop;
+    struct spawner *spawner;
+    uint64_t next_id;
+    struct instance *by_id; /* uthash */
+    struct list by_state[INSTANCE_STATE_COUNT];
+    unsigned counts[INSTANCE_STATE_COUNT];
+    struct instances_observer observer;
+};
+
+/* The only place where an instance changes state: it leaves one list and joins another. */
+void instance_move(struct instance *in, enum instance_state to, const char *why);
+/* Whatever it was doing, it ends now; its death comes by instance_exited(). 'why' is what its caller will read. */
+void instance_kill(struct instance *in, const char *why);
+/* Nothing of it runs: everybody who waits hears 'reason', and 'in' is freed. */
+void instance_end(struct instance *in, const char *reason);
+/* Of struct child. */
+void instance_exited(struct child *c, int status, const char *how);
+/* Of instance->timer, and of its channel. */
+void instance_time_over(struct loop_timer *t);
+extern const struct channel_events instance_channel_events;
+
+/* instance_start.c: its process is not wanted any more, or will not come: it ends soon, never from inside. */
+void instance_never_was(struct instance *in);
+
+#endif
