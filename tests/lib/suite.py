@@ -94,6 +94,12 @@ def descendants(pid):
     return out
 
 
+def instances_of(worker):
+    """Processes of instances: those that have a model, not zygotes and not the blank ones in stock."""
+    return sorted(pid for pid, name in descendants(worker).items() if name in ("pl-trees", "pl-python"))
+
+
+
 def rss_bytes(pid):
     return int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
@@ -277,7 +283,7 @@ class Up(Api):
 
     def runners(self):
         pid = self.pid("worker")
-        return sorted(descendants(pid)) if pid else []
+        return instances_of(pid) if pid else []
 
     def stop(self):
         self.close()
@@ -329,7 +335,7 @@ class Stack(Api):
         return self.programs[name].pid
 
     def runners(self):
-        return sorted(descendants(self.pid("worker")))
+        return instances_of(self.pid("worker"))
 
     def kill(self, name):
         self.programs[name].kill()

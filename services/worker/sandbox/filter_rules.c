@@ -111,6 +111,9 @@ static const struct filter_rule base[] = {
     ANY("getrusage"),
     ANY("exit"),
     ANY("exit_group"),
+    /* the name that `ps` shows */
+    EQUAL("prctl", 0, PR_SET_NAME),
+    EQUAL("prctl", 0, PR_GET_NAME),
     /* limits of this process only: they go down, never up */
     ANY("getrlimit"),
     ANY("setrlimit"),
@@ -126,8 +129,6 @@ static const struct filter_rule threads[] = {
     ANY("sched_setaffinity"),
     ANY("sched_getparam"),
     ANY("sched_getscheduler"),
-    EQUAL("prctl", 0, PR_SET_NAME),
-    EQUAL("prctl", 0, PR_GET_NAME),
     ANY("futex_waitv"),
     ANY("rt_sigtimedwait"),
     ANY("rt_sigsuspend"),

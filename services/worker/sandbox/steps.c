@@ -21,6 +21,8 @@
 #define NO_FEATURE SANDBOX_FEATURE_COUNT
 #define CHANNEL_FD 3
 #define EXTRA_FD   4
+/* Above all that have a fixed place. */
+#define FIRST_FREE_FD 8
 
 /* Its worker's death is its own. The signal goes when credentials change, so it is asked for after that. */
 static int die_with_worker(struct enter *e)
@@ -33,6 +35,36 @@ static int no_new_privileges(struct enter *e)
 {
     (void)e;
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+/* As `ps -o comm` shows it: pl-zygote, pl-blank, then what it has become: pl-trees, pl-unpack. */
+static int take_name(const char *name)
+{
+    char comm[16];
+
+    (void)snprintf(comm, sizeof(comm), "pl-%s", name);
+    return prctl(PR_SET_NAME, comm, 0, 0, 0);
+}
+
+static int name_zygote(struct enter *e)
+{
+    (void)e;
+    return take_name("zygote");
+}
+
+static bool is_tool(const struct enter *e)
+{
+    return e->plan->profile == SANDBOX_UNPACK || e->plan->profile == SANDBOX_COMPILE;
+}
+
+static int name_new(struct enter *e)
+{
+    return take_name(is_tool(e) ? sandbox_profile_name(e->plan->profile) : "blank");
+}
+
+static int name_assigned(struct enter *e)
+{
+    return take_name(sandbox_profile_name(e->plan->profile));
 }
 
 static int enter_cgroups(struct enter *e)
@@ -57,32 +89,24 @@ static int own_session(struct enter *e)
     return setsid() < 0 ? -1 : 0;
 }
 
-/* What becomes descriptor 1..4 may be one of these already: first out of the way, then into place. */
+/* Everything moves out of the way first, so that nothing is overwritten before it has been copied and nothing stays
+ * where it was. */
 static int place_descriptors(struct enter *e)
 {
-    int *const fds[] = { &e->channel, &e->log, &e->extra };
-    unsigned last = e->extra >= 0 ? EXTRA_FD : CHANNEL_FD;
+    int *const fds[] = { &e->channel, &e->log, &e->extra, &e->model_fd };
+    int next = EXTRA_FD;
 
-    for (size_t i = 0; i < PL_COUNT(fds); i++) {
-        if (*fds[i] < 0 || *fds[i] > EXTRA_FD + 1)
-            continue;
-        *fds[i] = fcntl(*fds[i], F_DUPFD, EXTRA_FD + 2);
-        if (*fds[i] < 0)
+    for (size_t i = 0; i < PL_COUNT(fds); i++)
+        if (*fds[i] >= 0 && (*fds[i] = fcntl(*fds[i], F_DUPFD, FIRST_FREE_FD)) < 0)
             return -1;
-    }
-    if (e->model_fd >= 0) {
-        int moved = fcntl(e->model_fd, F_DUPFD, EXTRA_FD + 2);
-
-        if (moved < 0 || dup2(moved, EXTRA_FD + 1) < 0)
-            return -1;
-        e->model_fd = last = EXTRA_FD + 1;
-    }
-    if (dup2(e->channel, CHANNEL_FD) < 0 || (e->extra >= 0 && dup2(e->extra, EXTRA_FD) < 0) || dup2(e->log, 1) < 0 ||
-        dup2(e->log, 2) < 0)
+    if (close_range(CHANNEL_FD, FIRST_FREE_FD - 1, 0) != 0 || dup2(e->channel, CHANNEL_FD) < 0 ||
+        dup2(e->log, STDOUT_FILENO) < 0 || dup2(e->log, STDERR_FILENO) < 0 ||
+        (e->extra >= 0 && dup2(e->extra, next++) < 0) || (e->model_fd >= 0 && dup2(e->model_fd, next++) < 0))
         return -1;
     e->channel = CHANNEL_FD;
+    e->model_fd = e->model_fd >= 0 ? next - 1 : -1;
     e->proc_fd = -1;
-    return close_range(last + 1, ~0u, 0);
+    return close_range((unsigned)next, ~0u, 0);
 }
 
 static int limit(int resource, rlim_t value)
@@ -166,7 +190,9 @@ static const struct step {
     { STAGE_ZYGOTE, NO_FEATURE, "no capabilities in the zygote", identity_keep_clone_rights, NULL },
     { STAGE_ZYGOTE, NO_FEATURE, "no new privileges", no_new_privileges, NULL },
     { STAGE_ZYGOTE, NO_FEATURE, "death with the worker", die_with_worker, NULL },
+    { STAGE_ZYGOTE, NO_FEATURE, "its name", name_zygote, NULL },
     /* an instance, before it has work */
+    { STAGE_BLANK, NO_FEATURE, "its name", name_new, NULL },
     { STAGE_BLANK, NO_FEATURE, "its cgroups", enter_cgroups, NULL },
     { STAGE_BLANK, SANDBOX_USER_NS_BIT, "its user and group id", identity_map, owns_files },
     { STAGE_BLANK, SANDBOX_UTS_NS_BIT, "a host name that says nothing", name_host, NULL },
@@ -179,6 +205,7 @@ static const struct step {
     /* when its model is known */
     { STAGE_ASSIGNED, NO_FEATURE, "the model", open_model, NULL },
     { STAGE_ASSIGNED, NO_FEATURE, "its memory limit", limit_memory, limits_itself },
+    { STAGE_ASSIGNED, NO_FEATURE, "its name", name_assigned, NULL },
     /* for good */
     { STAGE_LOCK, NO_FEATURE, "no capabilities", identity_drop_all, NULL },
     { STAGE_LOCK, NO_FEATURE, "death with the worker", die_with_worker, NULL },
