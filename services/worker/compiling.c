@@ -1,12 +1,10 @@
 #include "compiling.h"
 
 #include "base/mem.h"
-#include "base/time.h"
 #include "cache_disk.h"
-#include "child.h"
 #include "frame/forest_folder.h"
 #include "loop/loop.h"
-#include "spawn.h"
+#include "tool_run.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,14 +19,12 @@
 
 struct compiling {
     struct loop *loop;
-    struct child child;
-    struct loop_timer timer;
+    struct tool_run run;
     struct loop_job job;
     int dir_fd; /* ours */
-    int out_fd, log_fd;
     char *dir;
     int64_t timeout_ms;
-    bool cancelled, timed_out, failed;
+    bool failed;
     char said[SAID_BYTES];
     int64_t bytes; /* by our own count */
     int sync_errno;
@@ -38,10 +34,7 @@ struct compiling {
 
 static void compiling_free(struct compiling *c)
 {
-    loop_timer_clear(c->loop, &c->timer);
     pl_close_p(&c->dir_fd);
-    pl_close_p(&c->out_fd);
-    pl_close_p(&c->log_fd);
     free(c->dir);
     free(c);
 }
@@ -72,7 +65,7 @@ static void settled(struct loop_job *j)
     struct compiling *c = PL_CONTAINER(j, struct compiling, job);
     struct pl_err err = { 0 };
 
-    if (c->cancelled)
+    if (c->run.cancelled)
         (void)pl_fail(&err, PL_CANCELLED, NULL, "compiling was cancelled");
     else if (c->sync_errno)
         (void)pl_fail_reason(&err, PL_INTERNAL, "CACHE_FAILED", NULL, "cannot write the compiled model: %s",
@@ -83,84 +76,60 @@ static void settled(struct loop_job *j)
 
 /* ---- the process ---- */
 
-/* The first line that it printed; a pipe holds far more than it prints, so the process never waits for us. */
-static void first_line(int fd, char *out, size_t size)
+static void say(struct compiling *c, const struct tool_end *e)
 {
-    ssize_t n = read(fd, out, size - 1);
-
-    out[n > 0 ? n : 0] = '\0';
-    out[strcspn(out, "\r\n")] = '\0';
-}
-
-static void say_why(struct compiling *c, const char *how)
-{
-    char reason[SAID_BYTES / 2];
-
-    first_line(c->log_fd, reason, sizeof(reason));
-    if (c->timed_out)
+    if (c->run.timed_out)
         (void)snprintf(c->said, sizeof(c->said), "it was not compiled within %" PRId64 " s", c->timeout_ms / 1000);
+    else if (c->failed)
+        (void)snprintf(c->said, sizeof(c->said), "the compiler %.96s%s%.256s", e->how, e->words[0] ? ": " : "",
+                       e->words);
     else
-        (void)snprintf(c->said, sizeof(c->said), "the compiler %s%s%s", how, reason[0] ? ": " : "", reason);
+        (void)snprintf(c->said, sizeof(c->said), "%.500s", e->words);
 }
 
-static void exited(struct child *child, int status, const char *how)
+static void ended(struct tool_run *r, const struct tool_end *e)
 {
-    struct compiling *c = PL_CONTAINER(child, struct compiling, child);
+    struct compiling *c = PL_CONTAINER(r, struct compiling, run);
 
-    loop_timer_clear(c->loop, &c->timer);
-    c->failed = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
-    if (c->failed)
-        say_why(c, how);
-    else
-        first_line(c->out_fd, c->said, sizeof(c->said));
+    if (e->err && !c->run.timed_out) {
+        c->done(c->arg, 0, "", e->err);
+        compiling_free(c);
+        return;
+    }
+    c->failed = e->err || !WIFEXITED(e->status) || WEXITSTATUS(e->status) != 0;
+    say(c, e);
     c->job.work = settle;
     c->job.done = settled;
     loop_job(c->loop, &c->job);
 }
 
-static void too_long(struct loop_timer *t)
-{
-    struct compiling *c = PL_CONTAINER(t, struct compiling, timer);
-
-    c->timed_out = true;
-    child_kill(&c->child);
-}
-
 void compiling_cancel(struct compiling *c)
 {
-    c->cancelled = true;
-    child_kill(&c->child);
+    tool_run_cancel(&c->run);
 }
 
 enum pl_code compiling_start(struct compiling **out, struct loop *l, struct spawner *s,
                              const struct compiling_spec *spec, compiling_done_fn *done, void *arg, struct pl_err *err)
 {
-    pl_cleanup(pl_close_p) int model_fd = open(spec->model_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     pl_cleanup(pl_close_p) int dir_fd = fcntl(spec->dir_fd, F_DUPFD_CLOEXEC, 0);
-    struct spawn_compile_spec how = { .model_fd = model_fd, .dir_fd = dir_fd };
-    struct spawned process;
+    struct spawn_compile_spec how = { .model = spec->model_dir, .dir = spec->dir };
     struct compiling *c;
 
-    if (model_fd < 0 || dir_fd < 0)
-        return pl_fail_reason(err, PL_UNAVAILABLE, "SPAWN_FAILED", NULL, "cannot open the folders to compile: %s",
-                              strerror(errno));
-    if (spawn_compile(s, &how, &process, err) != PL_OK)
-        return err->code;
+    if (dir_fd < 0)
+        return pl_fail_reason(err, PL_UNAVAILABLE, "SPAWN_FAILED", NULL, "no descriptor left: %s", strerror(errno));
     c = PL_NEW(struct compiling);
+    tool_run_init(&c->run, l, ended);
+    if (spawn_compile(s, &how, tool_run_made, &c->run, &c->run.making, err) != PL_OK) {
+        free(c);
+        return err->code;
+    }
     c->loop = l;
     c->dir_fd = pl_take_fd(dir_fd);
-    c->out_fd = process.fd;
-    c->log_fd = process.log_fd;
     c->dir = pl_strdup(spec->dir);
     c->timeout_ms = spec->timeout_ms;
     c->done = done;
     c->arg = arg;
-    c->timer.fire = too_long;
-    if (child_watch(&c->child, l, process.pid, process.pidfd, exited, err) != PL_OK) {
-        compiling_free(c);
-        return err->code;
-    }
-    loop_timer_set(l, &c->timer, pl_now_ms() + spec->timeout_ms);
+    tool_run_limit(&c->run, spec->timeout_ms);
     *out = c;
     return PL_OK;
 }

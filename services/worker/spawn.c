@@ -1,5 +1,6 @@
 #include "spawn.h"
 
+#include "assignment.h"
 #include "base/mem.h"
 #include "log/log.h"
 #include "sandbox/cgroup.h"
@@ -91,6 +92,8 @@ static struct sandbox_plan plan_for(const struct spawner *s, enum sandbox_profil
 {
     struct sandbox_plan p = { .profile = profile, .features = s->probe.features, .uid = s->uid };
 
+    if (profile != SANDBOX_UNPACK && assignment_by_name(&p))
+        (void)snprintf(p.models, sizeof(p.models), "%s", s->models);
     return p;
 }
 
@@ -107,8 +110,6 @@ static void add_runtime(struct spawner *s, const struct runtime *r)
 
     *new = *r;
     o.argv = new->argv;
-    if (SANDBOX_HAS(plan.features, ROOT) && !SANDBOX_HAS(plan.features, MODEL_MOUNT))
-        (void)snprintf(plan.models, sizeof(plan.models), "%s", s->models);
     new->stock = stock_new(s->loop, &o);
     if (new->eager)
         stock_fill(new->stock);

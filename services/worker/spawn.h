@@ -98,11 +98,12 @@ PL_MUST_CHECK enum pl_code spawn_unpack(struct spawner *s, const struct spawn_un
 void spawn_tool_cancel(struct spawn_tool *t);
 
 struct spawn_compile_spec {
-    int model_fd, dir_fd; /* of folders; stay the caller's */
+    const char *model; /* folder, as spawn_spec's */
+    const char *dir;   /* an empty folder of the caller's */
 };
-
 /* `pilotlight-runner compile`; as unpacking. */
-PL_MUST_CHECK enum pl_code spawn_compile(struct spawner *s, const struct spawn_compile_spec *spec, struct spawned *out,
+PL_MUST_CHECK enum pl_code spawn_compile(struct spawner *s, const struct spawn_compile_spec *spec,
+                                         spawn_tool_made_fn *made, void *arg, struct spawn_tool **out,
                                          struct pl_err *err);
 
 #endif

@@ -1,5 +1,6 @@
 #include "stock.h"
 
+#include "assignment.h"
 #include "base/mem.h"
 #include "base/sanitizer.h"
 #include "base/time.h"
@@ -7,8 +8,6 @@
 #include "exec.h"
 #include "log/log.h"
 #include "loop/loop.h"
-#include "sandbox/cgroup.h"
-#include "sandbox/model_mount.h"
 #include "seats.h"
 #include "spawn.h"
 #include "zygote.h"
@@ -96,57 +95,23 @@ static void blank_died(struct child *c, int status, const char *how)
 
 /* ---- handing over ---- */
 
-/* The model's folder, as a descriptor to give away. */
-static int open_model(const struct stock *s, const char *folder)
-{
-    if (SANDBOX_HAS(s->plan.features, MODEL_MOUNT))
-        return sandbox_model_mount(folder, s->o.exec_model);
-    return open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-}
-
 static unsigned own_limit(const struct blank *b, int memory_mb)
 {
     return PL_SANITIZED || (b->seat && seat_limits_memory(b->seat)) ? 0 : (unsigned)memory_mb;
 }
 
-static bool send_assignment(const struct blank *b, int memory_mb, int model)
-{
-    struct zygote_assignment a = { .magic = ZYGOTE_MAGIC,
-                                   .memory_size_mb = (uint32_t)memory_mb,
-                                   .rlimit_mb = own_limit(b, memory_mb),
-                                   .has_model = model >= 0 };
-    union {
-        struct cmsghdr align;
-        char room[CMSG_SPACE(sizeof(int))];
-    } control = { .align = { .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
-    struct iovec span = { .iov_base = &a, .iov_len = sizeof(a) };
-    struct msghdr m = { .msg_iov = &span, .msg_iovlen = 1 };
-
-    if (model >= 0) {
-        memcpy(CMSG_DATA(&control.align), &model, sizeof(model));
-        m.msg_control = &control;
-        m.msg_controllen = CMSG_SPACE(sizeof(int));
-    }
-    return sendmsg(b->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof(a);
-}
-
 static enum pl_code assign(struct blank *b, const struct spawn *w, struct pl_err *err)
 {
-    pl_cleanup(pl_close_p) int model = -1;
+    const struct stock *s = b->stock;
+    struct assignment a = { .model = b->only_for ? NULL : w->model,
+                            .exec_model = s->o.exec_model,
+                            .memory_size_mb = w->memory_size_mb,
+                            .rlimit_mb = own_limit(b, w->memory_size_mb) };
 
-    if (!b->only_for) {
-        model = open_model(b->stock, w->model);
-        if (model < 0)
-            return pl_fail_reason(err, PL_INTERNAL, "SPAWN_FAILED", NULL, "cannot open the folder of the model: %s",
-                                  strerror(errno));
-    }
     if (b->seat && !seat_limit(b->seat, w->memory_size_mb))
         return pl_fail_reason(err, PL_UNAVAILABLE, "SPAWN_FAILED", NULL, "cannot set the limit of %d MB of memory: %s",
                               w->memory_size_mb, strerror(errno));
-    if (!send_assignment(b, w->memory_size_mb, model))
-        return pl_fail_reason(err, PL_UNAVAILABLE, "SPAWN_FAILED", NULL, "the new process went away: %s",
-                              strerror(errno));
-    return PL_OK;
+    return assignment_send(b->fd, &s->plan, &a, err);
 }
 
 /* Tries again for somebody whose process did not come, or tells. */
@@ -369,7 +334,7 @@ struct stock *stock_new(struct loop *l, const struct stock_options *o)
     s->o = *o;
     s->plan = *o->plan;
     s->o.plan = &s->plan;
-    s->by_name = SANDBOX_HAS(s->plan.features, ROOT) && !SANDBOX_HAS(s->plan.features, MODEL_MOUNT);
+    s->by_name = assignment_by_name(&s->plan);
     s->zygote = zygote_new(l, o->runtime, o->argv, &s->plan);
     list_init(&s->ready);
     list_init(&s->coming);
