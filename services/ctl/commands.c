@@ -103,6 +103,43 @@ static const struct args_option invoke_options[] = {
     { 0 },
 };
 
+static const struct args_option metrics_options[] = {
+    { 0, "since", ARGS_DURATION, "TIME", .fallback = "1h", .min = 60 * SECOND, .max = 455 * DAY,
+      .help = "how far back, default 1h" },
+    { 0, "period", ARGS_DURATION, "TIME", .fallback = "1m", .min = 60 * SECOND, .max = 365 * DAY,
+      .help = "length of a line, default 1m; what is older than 15 days is known by 5m, than 63 days by 1h" },
+    { 0 },
+};
+
+static const struct args_option top_options[] = {
+    { 0, "every", ARGS_DURATION, "TIME", .fallback = "2s", .min = 100, .max = 3600 * SECOND,
+      .help = "time between two pictures, default 2s" },
+    { 'n', "count", ARGS_COUNT, "N", .min = 1, .max = 1000000000, .help = "end after N pictures; default: never" },
+    { 0 },
+};
+
+static const struct args_option cost_options[] = {
+    { 0, "from", ARGS_TEXT, "DAY", .help = "first day (UTC), 2026-02-01; default the first of this month" },
+    { 0, "to", ARGS_TEXT, "DAY", .help = "last day; default today" },
+    { 0, "by", ARGS_CHOICE, "WHAT", .fallback = "day",
+      .choices = (const char *const[]){ "day", "endpoint", "variant", NULL },
+      .help = "a line for each day (default), endpoint or variant" },
+    { 0 },
+};
+
+static const struct args_option estimate_options[] = {
+    { 0, "requests", ARGS_COUNT, "N", .min = 0, .max = INT64_C(1000000000000),
+      .help = "requests in a month of 30 days" },
+    { 0, "duration", ARGS_DURATION, "TIME", .min = 1, .max = 3600 * SECOND,
+      .help = "time of a request in the model: 200ms" },
+    { 0, "memory", ARGS_COUNT, "MB", .fallback = "2048", .min = 1, .max = 1048576,
+      .help = "memory size of the variant, default 2048" },
+    { 0, "bytes", ARGS_TEXT, "SIZE", .help = "of a request and its answer together: 600, 4KiB; default 0" },
+    { 0, "provisioned", ARGS_COUNT, "N", .fallback = "0", .min = 0, .max = 100000,
+      .help = "provisioned concurrency, all month; default 0" },
+    { 0 },
+};
+
 static const struct args_option check_options[] = {
     { 'f', "file", ARGS_LIST, "FILE", .help = "manifest, or - for standard input; may be repeated" },
     { 0 },
@@ -255,6 +292,72 @@ const struct command commands[] = {
       NULL,
       true,
       cmd_invoke },
+    { "metrics",
+      "show what was measured",
+      "[ENDPOINT]",
+      "Without ENDPOINT: which metrics there are. With it: a line for each minute (--period) in which something "
+      "happened, "
+      "with the main\n"
+      "numbers of each variant. They come from control, which routers tell once a second; alarms and AWS clients see "
+      "the "
+      "same.\n"
+      "\n"
+      "Examples:\n"
+      "  pilotlight metrics fraud\n"
+      "  pilotlight metrics fraud --since 1d --period 1h\n"
+      "  pilotlight metrics -o json\n",
+      { metrics_options, command_output_options, command_server_options },
+      0,
+      1,
+      NULL,
+      true,
+      cmd_metrics },
+    { "top",
+      "watch endpoints at work",
+      "[ENDPOINT]",
+      "Shows each variant's calls a second, what waits and what is warm, and again every two seconds, until it is "
+      "interrupted.\n"
+      "\n"
+      "Examples:\n"
+      "  pilotlight top\n"
+      "  pilotlight top fraud --every 500ms\n"
+      "  pilotlight top -n 1 -o json\n",
+      { top_options, command_output_options, command_server_options },
+      0,
+      1,
+      NULL,
+      true,
+      cmd_top },
+    { "cost",
+      "show what was used and what it costs",
+      "[ENDPOINT]",
+      "Usage by day, endpoint and variant, at the prices in control's settings (cost.*), compared with one persistent "
+      "instance for\n"
+      "each endpoint. Waiting and cold starts are not billed. `pilotlight cost estimate` calculates ahead.\n"
+      "\n"
+      "Examples:\n"
+      "  pilotlight cost\n"
+      "  pilotlight cost fraud --from 2026-02-01 --to 2026-02-28\n"
+      "  pilotlight cost --by endpoint -o json\n",
+      { cost_options, command_output_options, command_server_options },
+      0,
+      1,
+      NULL,
+      true,
+      cmd_cost },
+    { "cost estimate",
+      "calculate what a month would cost",
+      "--requests N --duration TIME [--memory MB]",
+      "Uses control's prices, or the default ones when it cannot be reached.\n"
+      "\n"
+      "Examples:\n"
+      "  pilotlight cost estimate --requests 30000 --duration 200ms --memory 2048\n",
+      { estimate_options, command_output_options, command_server_options },
+      0,
+      0,
+      NULL,
+      false,
+      cmd_cost_estimate },
     { "config check",
       "check manifests without a server",
       "-f FILE [-f FILE ...]",
