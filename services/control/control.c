@@ -7,13 +7,16 @@
 #include "control_methods.h"
 #include "followers.h"
 #include "history.h"
+#include "endpoint_change.h"
 #include "hosts.h"
 #include "lifecycle.h"
 #include "log/log.h"
 #include "prepare.h"
+#include "record.h"
 #include "routers.h"
 #include "rpc/client.h"
 #include "rpc/server.h"
+#include "scaling.h"
 #include "stats.h"
 #include "store.h"
 
@@ -90,6 +93,40 @@ static void port_deleted(void *arg, const Pilotlight__V1__Endpoint *last)
     struct control *c = arg;
     control_committed(c);
     followers_deleted(c->followers, last);
+    scaling_endpoint_gone(c->scaling, last->name);
+}
+
+/* ---- the scaling's ports ---- */
+
+static void port_scale_at(void *arg, int64_t wall_ms)
+{
+    struct control *c = arg;
+    int64_t in_ms = wall_ms - pl_wall_ms();
+    if (wall_ms == INT64_MAX)
+        loop_timer_clear(c->loop, &c->scaling_timer);
+    else
+        loop_timer_set(c->loop, &c->scaling_timer, pl_now_ms() + (in_ms > 0 ? in_ms : 0));
+}
+
+static enum pl_code port_scale(void *arg, const char *endpoint, const char *variant, int32_t capacity,
+                               struct pl_err *err)
+{
+    struct control *c = arg;
+    Pilotlight__V1__UpdateEndpointCapacityRequest r = PILOTLIGHT__V1__UPDATE_ENDPOINT_CAPACITY_REQUEST__INIT;
+    Pilotlight__V1__VariantCapacity v = PILOTLIGHT__V1__VARIANT_CAPACITY__INIT, *variants[] = { &v };
+    pl_cleanup(record_free_p) Pilotlight__V1__Endpoint *changed = NULL;
+    r.name = (char *)(uintptr_t)endpoint;
+    r.variants = variants;
+    r.n_variants = 1;
+    v.variant_name = (char *)(uintptr_t)variant;
+    v.new_provisioned_concurrency_case =
+        PILOTLIGHT__V1__VARIANT_CAPACITY__NEW_PROVISIONED_CONCURRENCY_PROVISIONED_CONCURRENCY;
+    v.provisioned_concurrency = capacity;
+    if (endpoint_update_capacity(c->store, &c->limits, &r, pl_wall_ms(), &changed, err) != PL_OK)
+        return err->code;
+    control_endpoint_changed(c, endpoint);
+    lifecycle_start(c->lifecycle, endpoint);
+    return PL_OK;
 }
 
 /* ---- events of the parts ---- */
@@ -97,6 +134,11 @@ static void port_deleted(void *arg, const Pilotlight__V1__Endpoint *last)
 static void lifecycle_due(struct loop_timer *t)
 {
     lifecycle_tick(PL_CONTAINER(t, struct control, lifecycle_timer)->lifecycle);
+}
+
+static void scaling_due(struct loop_timer *t)
+{
+    scaling_tick(PL_CONTAINER(t, struct control, scaling_timer)->scaling);
 }
 
 static void routers_due(struct loop_timer *t)
@@ -178,6 +220,9 @@ static void make_parts(struct control *c, const struct control_config *config, s
     c->stats = stats_new(c, m);
     c->history = history_new(c, config, m);
     c->alarms = alarms_new(c, config, m);
+    c->scaling = scaling_new(
+        c->store, &c->limits,
+        &(struct scaling_ports){ .arg = c, .wall_ms = port_wall, .wake_at = port_scale_at, .apply = port_scale });
 }
 
 static void stop_p(struct control **c)
@@ -194,6 +239,7 @@ enum pl_code control_start(struct control **out, struct loop *loop, struct rpc *
     c->lease_ms = config->lease_ms;
     c->lifecycle_timer.fire = lifecycle_due;
     c->routers_timer.fire = routers_due;
+    c->scaling_timer.fire = scaling_due;
     control_config_limits(config, &c->limits);
     if (store_open(&c->store, config->database, err) != PL_OK)
         return err->code;
@@ -203,6 +249,7 @@ enum pl_code control_start(struct control **out, struct loop *loop, struct rpc *
         return err->code;
     rpc_server_set_serving(c->server, true);
     c->serving = true;
+    scaling_changed(c->scaling);
     log_info("control_serves", LOG_STR("database", config->database),
              LOG_STR("database_id", store_database_id(c->store)), LOG_INT("version", store_version(c->store)));
     *out = pl_take(c);
@@ -226,11 +273,13 @@ void control_stop(struct control *c)
     routers_free(c->routers);
     hosts_free(c->hosts);
     stats_free(c->stats);
+    scaling_free(c->scaling);
     alarms_free(c->alarms);
     history_free(c->history);
     rpc_server_free(c->server);
     loop_timer_clear(c->loop, &c->lifecycle_timer);
     loop_timer_clear(c->loop, &c->routers_timer);
+    loop_timer_clear(c->loop, &c->scaling_timer);
     store_close(c->store);
     free(c->to_workers);
     free(c);

@@ -22,6 +22,7 @@ struct routers;
 struct rpc;
 struct rpc_channel_options;
 struct rpc_server;
+struct scaling;
 struct stats;
 struct store;
 
@@ -39,9 +40,11 @@ struct control {
     struct stats *stats;
     struct history *history;
     struct alarms *alarms;
+    struct scaling *scaling;
     struct rpc_server *server;
     struct loop_timer lifecycle_timer; /* the lifecycle's next step */
     struct loop_timer routers_timer;   /* set to now when a router's state changed */
+    struct loop_timer scaling_timer;   /* the scaling's next look */
     _Atomic bool serving;
 };
 

@@ -12,6 +12,7 @@
 #include "pilotlight/v1/endpoint.pb-c.h"
 #include "pilotlight/v1/metrics.pb-c.h"
 #include "pilotlight/v1/model.pb-c.h"
+#include "pilotlight/v1/scaling.pb-c.h"
 #include "pilotlight/v1/usage.pb-c.h"
 
 #define KIB ((size_t)1024)
@@ -113,6 +114,30 @@ static const struct rpc_method alarm_methods[] = {
     { 0 },
 };
 
+static const struct rpc_method scaling_methods[] = {
+    { V1("ScalingService", "PutScalingTarget"), RPC_UNARY, &pilotlight__v1__put_scaling_target_request__descriptor,
+      put_scaling_target, 64 * KIB },
+    { V1("ScalingService", "ListScalingTargets"), RPC_UNARY, &pilotlight__v1__list_scaling_targets_request__descriptor,
+      list_scaling_targets, 64 * KIB },
+    { V1("ScalingService", "DeleteScalingTarget"), RPC_UNARY,
+      &pilotlight__v1__delete_scaling_target_request__descriptor, delete_scaling_target, 64 * KIB },
+    { V1("ScalingService", "PutScalingPolicy"), RPC_UNARY, &pilotlight__v1__put_scaling_policy_request__descriptor,
+      put_scaling_policy, 64 * KIB },
+    { V1("ScalingService", "ListScalingPolicies"), RPC_UNARY,
+      &pilotlight__v1__list_scaling_policies_request__descriptor, list_scaling_policies, 64 * KIB },
+    { V1("ScalingService", "DeleteScalingPolicy"), RPC_UNARY,
+      &pilotlight__v1__delete_scaling_policy_request__descriptor, delete_scaling_policy, 64 * KIB },
+    { V1("ScalingService", "PutScalingSchedule"), RPC_UNARY, &pilotlight__v1__put_scaling_schedule_request__descriptor,
+      put_scaling_schedule, 64 * KIB },
+    { V1("ScalingService", "ListScalingSchedules"), RPC_UNARY,
+      &pilotlight__v1__list_scaling_schedules_request__descriptor, list_scaling_schedules, 64 * KIB },
+    { V1("ScalingService", "DeleteScalingSchedule"), RPC_UNARY,
+      &pilotlight__v1__delete_scaling_schedule_request__descriptor, delete_scaling_schedule, 64 * KIB },
+    { V1("ScalingService", "ListScalingActivities"), RPC_UNARY,
+      &pilotlight__v1__list_scaling_activities_request__descriptor, list_scaling_activities, 64 * KIB },
+    { 0 },
+};
+
 static const struct rpc_method usage_methods[] = {
     { V1("UsageService", "ListUsage"), RPC_UNARY, &pilotlight__v1__list_usage_request__descriptor, list_usage,
       SMALL_BYTES },
@@ -136,6 +161,7 @@ enum pl_code control_listen(struct control *c, const struct control_config *conf
         { "pilotlight.v1.TagService", tag_methods, c },
         { "pilotlight.v1.MetricsService", metric_methods, c },
         { "pilotlight.v1.AlarmService", alarm_methods, c },
+        { "pilotlight.v1.ScalingService", scaling_methods, c },
         { "pilotlight.v1.UsageService", usage_methods, c },
         { "pilotlight.internal.v1.WatchService", watch_methods, c },
         { "pilotlight.internal.v1.MembershipService", membership_methods, c },

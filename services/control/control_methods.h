@@ -55,6 +55,17 @@ CONTROL_HANDLER(delete_alarms);
 CONTROL_HANDLER(set_alarm_state);
 CONTROL_HANDLER(set_alarm_actions_enabled);
 CONTROL_HANDLER(list_alarm_history);
+/* scaling_methods.c */
+CONTROL_HANDLER(put_scaling_target);
+CONTROL_HANDLER(list_scaling_targets);
+CONTROL_HANDLER(delete_scaling_target);
+CONTROL_HANDLER(put_scaling_policy);
+CONTROL_HANDLER(list_scaling_policies);
+CONTROL_HANDLER(delete_scaling_policy);
+CONTROL_HANDLER(put_scaling_schedule);
+CONTROL_HANDLER(list_scaling_schedules);
+CONTROL_HANDLER(delete_scaling_schedule);
+CONTROL_HANDLER(list_scaling_activities);
 /* usage_methods.c */
 CONTROL_HANDLER(list_usage);
 CONTROL_HANDLER(get_rates);

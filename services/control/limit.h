@@ -58,6 +58,9 @@
     LIMIT(alarm_reason, 0, 1023, 1, "bytes", "CloudWatch StateReason")                                                 \
     LIMIT(alarm_reason_data, 0, 4000, 1, "bytes", "CloudWatch StateReasonData")                                        \
     LIMIT(alarm_evaluation_periods, 1, 8640, 1, "periods", "CloudWatch EvaluationPeriods: a day of 10 s")              \
+    LIMIT(scaling_name, 1, 256, 1, "characters", "Application Auto Scaling PolicyName")                                \
+    LIMIT(scaling_policies, 0, 50, 1, "policies", "Application Auto Scaling, per target")                              \
+    LIMIT(scaling_schedules, 0, 200, 1, "schedules", "Application Auto Scaling, per target")                           \
     LIMIT(alarm_page_size, 1, 100, 1, "entries", "CloudWatch MaxRecords")
 
 enum limit_id {

@@ -105,6 +105,26 @@ static const char *const texts[SQL_STATEMENTS] = {
                               " (SELECT id FROM alarm_history WHERE alarm = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
     [SQL_ALARM_EVENTS_UP] = ALARM_EVENTS(">", "id"),
     [SQL_ALARM_EVENTS_DOWN] = ALARM_EVENTS("<", "id DESC"),
+    [SQL_TARGET_PUT] = "INSERT INTO scaling_targets (endpoint, variant, body) VALUES (?1, ?2, ?3)"
+                       " ON CONFLICT (endpoint, variant) DO UPDATE SET body = ?3",
+    [SQL_TARGET_FIND] = "SELECT id FROM scaling_targets WHERE endpoint = ?1 AND variant = ?2",
+    [SQL_TARGETS_LIST] = "SELECT id, endpoint, variant, body FROM scaling_targets WHERE (?1 = '' OR endpoint = ?1)"
+                         " AND (?2 = '' OR variant = ?2) ORDER BY endpoint, variant",
+    [SQL_TARGET_DELETE] = "DELETE FROM scaling_targets WHERE id = ?1",
+    [SQL_TARGETS_DELETE] = "DELETE FROM scaling_targets WHERE endpoint = ?1",
+    [SQL_RULE_PUT] = "INSERT OR REPLACE INTO scaling_rules (target_id, kind, name, body) VALUES (?1, ?2, ?3, ?4)",
+    [SQL_RULES_COUNT] = "SELECT count(*) FROM scaling_rules WHERE target_id = ?1 AND kind = ?2",
+    [SQL_RULE_DELETE] = "DELETE FROM scaling_rules WHERE target_id = ?1 AND kind = ?2 AND name = ?3",
+    [SQL_RULES_LIST] = "SELECT target_id, name, r.body FROM scaling_rules r JOIN scaling_targets t ON t.id = target_id"
+                       " WHERE kind = ?1 AND (?2 = '' OR endpoint = ?2) AND (?3 = '' OR variant = ?3)"
+                       " ORDER BY endpoint, variant, name",
+    [SQL_ACTIVITY_ADD] = "INSERT INTO scaling_activities (endpoint, variant, at_ms, body) VALUES (?1, ?2, ?3, ?4)",
+    [SQL_ACTIVITIES_EXPIRE] = "DELETE FROM scaling_activities WHERE at_ms < ?1",
+    [SQL_ACTIVITIES_TRIM] =
+        "DELETE FROM scaling_activities WHERE endpoint = ?1 AND variant = ?2 AND id <= (SELECT id FROM"
+        " scaling_activities WHERE endpoint = ?1 AND variant = ?2 ORDER BY id DESC LIMIT 1 OFFSET ?3)",
+    [SQL_ACTIVITIES_LIST] = "SELECT id, endpoint, variant, at_ms, body FROM scaling_activities WHERE id < ?3"
+                            " AND (?1 = '' OR endpoint = ?1) AND (?2 = '' OR variant = ?2) ORDER BY id DESC LIMIT ?4",
 };
 
 enum pl_code sql_failed(struct store *s, int rc, const char *what, struct pl_err *err)
