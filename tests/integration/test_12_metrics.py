@@ -238,6 +238,11 @@ def alarm_of(name, **fields):
             "evaluation_periods": 2, "comparison": 1, "threshold": 3, **fields}
 
 
+def rehearsal(name, **fields):
+    """An alarm that keeps the state that it is given: it has no data, and does not mind."""
+    return alarm_of(name, missing_data=2, **fields)
+
+
 def alarm_state(api, name):
     (alarm,) = service(api, "AlarmService").ListAlarms(names=[name]).alarms
     return protos.load().pool.FindEnumTypeByName("pilotlight.v1.AlarmState").values_by_number[alarm.state].name[len("ALARM_STATE_"):]
@@ -269,7 +274,7 @@ def test_an_alarm_sees_the_data_and_calls_the_hook(alarmed, hook):
 def test_failing_hooks_are_tried_again_and_told(alarmed, hook):
     hook.statuses = [500, 302]
     alarms = service(alarmed, "AlarmService")
-    alarms.PutAlarm(alarm=alarm_of("a", alarm_actions=[hook.url("/a")]))
+    alarms.PutAlarm(alarm=rehearsal("a", alarm_actions=[hook.url("/a")]))
     alarms.SetAlarmState(name="a", state="ALARM_STATE_ALARM", reason="a rehearsal")
     wait_until(lambda: any(s.startswith("Successfully") for s in history(alarmed, "a")), "the third attempt is taken")
     assert len(hook.seen) == 3 and all(body["reason"] == "a rehearsal" for _, _, body in hook.seen)
@@ -280,7 +285,7 @@ def test_commands_run_only_when_the_settings_know_them(alarmed, tmp_path):
     with pytest.raises(grpc.RpcError) as refused:
         alarms.PutAlarm(alarm=alarm_of("a", alarm_actions=["command:/bin/true"]))
     assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT and "alarms.commands" in refused.value.details()
-    alarms.PutAlarm(alarm=alarm_of("a", alarm_actions=["command:act", "command:fail"]))
+    alarms.PutAlarm(alarm=rehearsal("a", alarm_actions=["command:act", "command:fail"]))
     alarms.SetAlarmState(name="a", state="ALARM_STATE_ALARM", reason="a rehearsal")
     wait_until((tmp_path / "acted").exists, "the command ran")
     name, before, now, body = (tmp_path / "acted").read_text().split(" ", 3)
@@ -301,7 +306,7 @@ def test_actions_that_a_kill_interrupted_run_again(alarmed, hook):
 
     hook.statuses = Slow([204])
     alarms = service(alarmed, "AlarmService")
-    alarms.PutAlarm(alarm=alarm_of("a", alarm_actions=[hook.url("/a")]))
+    alarms.PutAlarm(alarm=rehearsal("a", alarm_actions=[hook.url("/a")]))
     alarms.SetAlarmState(name="a", state="ALARM_STATE_ALARM", reason="a rehearsal")
     assert taken.wait(30)
     alarmed.kill("control")
