@@ -93,7 +93,7 @@ static void starve(struct core *c, struct core_variant *v, int64_t now_us)
 {
     const struct core_request *q = list_first(&v->waiting, struct core_request, link);
 
-    if (v->starving_since_us == 0)
+    if (v->starving_since_us < 0)
         v->starving_since_us = now_us;
     if (list_empty(&v->starving))
         list_push_back(&c->starving, &v->starving);
@@ -107,7 +107,7 @@ void coldstart_balance(struct core *c, struct core_variant *v, int64_t now_us)
     unsigned n = missing(v, now_us);
 
     if (n == 0 && v->waiting_count == 0)
-        v->starving_since_us = 0;
+        v->starving_since_us = -1;
     if (n > 0 && now_us < v->start_after_us) {
         due_by(c, v, v->start_after_us);
         return;
@@ -140,7 +140,7 @@ void coldstart_succeeded(struct core_variant *v)
     v->tally->instances_started++;
     v->failed_rounds = 0;
     v->start_after_us = 0;
-    v->starving_since_us = 0;
+    v->starving_since_us = -1;
 }
 
 /* ---- failing ---- */

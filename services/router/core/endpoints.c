@@ -72,9 +72,10 @@ static struct core_variant *variant_new(struct core *c, struct core_endpoint *e,
     v->memory_mb = s->memory_mb;
     v->artifact = s->artifact;
     v->user = s->user;
-    v->policy.ops = &policy_fixed;
+    v->policy.ops = s->policy ? s->policy : &policy_fixed;
     v->policy.keep_alive_us = s->keep_alive_us < 0 ? c->settings.keep_alive_us : s->keep_alive_us;
     v->due_us = CORE_NEVER;
+    v->starving_since_us = -1;
     for (int i = 0; i < CORE_STATES; i++)
         list_init(&v->by_state[i]);
     list_init(&v->waiting);

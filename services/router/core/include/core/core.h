@@ -54,7 +54,8 @@ struct core_variant_spec {
     const char *runtime;
     unsigned max_concurrency, provisioned;
     double weight;
-    int64_t keep_alive_us; /* -1: the settings' */
+    int64_t keep_alive_us;           /* -1: the settings' */
+    const struct policy_ops *policy; /* NULL: policy_fixed */
     int64_t start_timeout_us;
     int32_t memory_mb;
     uint64_t artifact; /* same number, same artifact: a host that has started one has it */
@@ -112,7 +113,7 @@ struct core_variant {
     int64_t round_began_us;    /* starts asked for before this belong to a round that has been counted */
     int64_t start_after_us;    /* back-off: no start before */
     struct list starving;      /* in core's list: wants a start, but no host takes one */
-    int64_t starving_since_us; /* 0: no start has been wanted in vain */
+    int64_t starving_since_us; /* -1: no start has been wanted in vain */
     int64_t due_us;            /* never later than the next thing that time brings about */
     size_t due_slot;
 };
