@@ -55,8 +55,7 @@ def in_flight(up, name):
 def test_limit_is_exact(up, fresh, sample, name, limit):
     up.serve(name, models.SAMPLE_URI, concurrency=limit, provisioned=limit)
     inference = up.inference
-    with frozen(up) as held:
-        assert len(held) == limit
+    with frozen(up, up.the_runners(limit)):
         running = [inference.Invoke.future(endpoint_name=name, body=sample.row(i), timeout=suite.PATIENCE) for i in range(limit)]
         wait_until(lambda: in_flight(up, name) == limit, "all are in flight")
         for _ in range(5):
@@ -143,7 +142,7 @@ def test_calls_keep_it_alive(up, fresh, sample, name):
     up.serve(name, models.SAMPLE_URI, keep_alive_ms=60000)
     answers = [up.invoke(name, sample.row(0)) for _ in range(20)]
     assert [a.timings.cold for a in answers] == [True] + [False] * 19
-    assert len(up.runners()) == 1
+    up.the_runners(1)
 
 
 # ---- deadlines and cancellation ----
@@ -168,7 +167,7 @@ def test_callers_deadline_while_waiting(up, fresh, sample, name):
 
 def test_cancel_in_flight_frees_its_place(up, fresh, sample, name):
     up.serve(name, models.SAMPLE_URI, concurrency=1, provisioned=1)
-    (victim,) = up.runners()
+    (victim,) = up.the_runners(1)
     with frozen(up):
         call = up.inference.Invoke.future(endpoint_name=name, body=sample.row(0), timeout=suite.PATIENCE)
         wait_until(lambda: in_flight(up, name) == 1, "it is in flight")

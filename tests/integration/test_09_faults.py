@@ -34,26 +34,26 @@ def test_idle_instance_dies_and_nobody_notices(stack, sample, name):
     stack.start()
     stack.serve(name, models.SAMPLE_URI)
     stack.invoke(name, sample.row(0))
-    (victim,) = stack.runners()
+    (victim,) = stack.the_runners(1)
     os.kill(victim, signal.SIGKILL)
     wait_until(lambda: not stack.instances(name), "the router knows")
     answer = stack.invoke(name, sample.row(1))
     assert answer.body == sample.answer(1) and answer.timings.cold
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
-def test_busy_instance_dies_and_its_caller_is_told_how(stack, sample, name, how):
+def test_busy_instance_dies_and_its_caller_is_told_how(stack, sample, name):
+    """By SIGKILL: it is the first process of its own process namespace, which no other signal from outside can end."""
     stack.start()
     stack.serve(name, models.SAMPLE_URI, provisioned=1)
-    (victim,) = stack.runners()
+    (victim,) = stack.the_runners(1)
     with frozen(stack):
         call = stack.inference.Invoke.future(endpoint_name=name, body=sample.row(0), timeout=suite.PATIENCE)
         wait_until(lambda: in_flight(stack, name) == 1, "it is in flight")
-        os.kill(victim, how)
+        os.kill(victim, signal.SIGKILL)
     with pytest.raises(grpc.RpcError) as failed:
         call.result()
     told = protos.Failure(failed.value)
-    assert told.code == "INTERNAL" and told.reason == "INSTANCE_DIED" and str(int(how)) in told.message, told
+    assert told.code == "INTERNAL" and told.reason == "INSTANCE_DIED" and "signal 9" in told.message, told
     wait_until(lambda: len(stack.idle(name)) == 1, "it is replaced")
     assert stack.invoke(name, sample.row(1)).body == sample.answer(1)
 
@@ -161,7 +161,7 @@ def test_router_restarts_from_its_snapshot_with_control_down(stack, sample, name
     stack.start()
     stack.serve(name, models.SAMPLE_URI)
     stack.invoke(name, sample.row(0))
-    warm = stack.runners()
+    warm = stack.the_runners(1)
     stack.kill("control")
     stack.kill("router")
     stack.start("router")

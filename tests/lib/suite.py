@@ -99,7 +99,6 @@ def instances_of(worker):
     return sorted(pid for pid, name in descendants(worker).items() if name in ("pl-trees", "pl-python"))
 
 
-
 def rss_bytes(pid):
     return int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
@@ -235,6 +234,11 @@ class Api:
 
     def instances(self, endpoint=""):
         return list(self.instances_service.ListInstances(endpoint_name=endpoint).instances)
+
+    def the_runners(self, count):
+        """The processes of instances, as soon as there are just so many: what proved a model leaves a moment after its endpoint is in service."""
+        wait_until(lambda: len(self.runners()) == count, f"{count} instance processes live")
+        return self.runners()
 
     def idle(self, endpoint):
         return [i for i in self.instances(endpoint) if i.state == 2]
