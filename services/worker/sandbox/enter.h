@@ -54,7 +54,7 @@ int root_mount_model(struct enter *e); /* e->model_fd appears at profile->model_
 int root_mount_scratch(struct enter *e);
 
 #define ROOT_MODELS "/models"
-#define ROOT_WORK   "/work"
+#define ROOT_WORK   "/out"
 
 /* ---- identity.c: the steps that touch user ids and capabilities ---- */
 bool identity_privileged(void);

@@ -268,7 +268,7 @@ static void allowed(void **state)
     rig_start(&r, SANDBOX_COMPILE, "serve");
     attempt_one(&r, "read model", "done", 0);
     if (rig_has(SANDBOX_ROOT_BIT))
-        attempt_one(&r, "write /work/compiled", "done", 0);
+        attempt_one(&r, "write /out/compiled", "done", 0);
     rig_stop(&r);
     if (rig_has(SANDBOX_ROOT_BIT)) {
         char path[160];

@@ -22,8 +22,8 @@
 enum sandbox_profile {
     SANDBOX_TREES,   /* the xgboost runtime: reads its model, answers on its channel, writes nothing, one thread      */
     SANDBOX_PYTHON,  /* the python runtime: threads, its libraries (read-only), a bounded scratch folder /tmp         */
-    SANDBOX_UNPACK,  /* reads one archive (a descriptor), writes below /work                                          */
-    SANDBOX_COMPILE, /* reads its model, writes below /work                                                           */
+    SANDBOX_UNPACK,  /* reads one archive (a descriptor), writes below /out                                          */
+    SANDBOX_COMPILE, /* reads its model, writes below /out                                                           */
     SANDBOX_PROFILE_COUNT
 };
 const char *sandbox_profile_name(enum sandbox_profile p);
