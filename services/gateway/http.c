@@ -417,8 +417,8 @@ static void on_grace(struct loop_timer *t)
         struct http_request *r = list_entry(it, struct http_request, link);
         if (r->suspended && !r->answered && !r->gone_told)
             http_request_tell_gone(r);
-        else if (!r->answered)
-            http_conn_cut(r->conn);
+        else if (!r->suspended)
+            http_conn_cut(r->conn); /* it does not send, or does not read */
     }
     http_run(h);
 }

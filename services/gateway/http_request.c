@@ -15,8 +15,9 @@
 #include <strings.h>
 
 /* A body up to this size is hashed in one go when it is there; a larger one piece by piece, so that no turn is long. */
-#define HASH_AT_ONCE ((int64_t)64 << 10)
-#define BODY_FIRST   ((size_t)16 << 10)
+#define HASH_AT_ONCE   ((int64_t)64 << 10)
+#define PARAMETERS_MAX 200
+#define BODY_FIRST     ((size_t)16 << 10)
 
 /* ---- the start ---- */
 
@@ -50,6 +51,15 @@ static enum MHD_Result add_header(void *arg, enum MHD_ValueKind kind, const char
     return MHD_YES;
 }
 
+/* Each is looked at several times: those of a target are few. Forms are read once and may have more. */
+static bool has_too_many_parameters(const char *query)
+{
+    int count = 1;
+    for (; *query; query++)
+        count += *query == '&';
+    return count > PARAMETERS_MAX;
+}
+
 static enum pl_code read_headers(struct http_request *r, struct MHD_Connection *mhd, const char *version,
                                  struct pl_err *err)
 {
@@ -65,6 +75,8 @@ static enum pl_code read_headers(struct http_request *r, struct MHD_Connection *
         return err->code;
     if (strpbrk(r->path, " \t") || strpbrk(r->query, " \t"))
         return pl_fail(err, PL_INVALID, NULL, "the request's target has a space");
+    if (has_too_many_parameters(r->query))
+        return pl_fail(err, PL_EXHAUSTED, NULL, "more than %d parameters in the request's target", PARAMETERS_MAX);
     r->content_length = frame.content_length;
     return PL_OK;
 }
