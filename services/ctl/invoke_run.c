@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define WINDOW 1024 /* answers that may wait for an earlier one */
 
@@ -101,14 +102,15 @@ static void print_timings(const struct run *r, size_t call, const Pilotlight__V1
     fprintf(r->plan->notes, "\n");
 }
 
-/* Prints what is due: one answer exactly as it came; of several, each ends its line. */
+/* Prints what is due: one answer exactly as it came; of several, and before people's eyes, each ends its line. */
 static void print_due(struct run *r)
 {
+    bool lines = r->plan->calls > 1 || isatty(fileno(r->plan->answers));
     while (r->printed < r->next && r->window[r->printed % WINDOW].ended) {
         struct answer *a = &r->window[r->printed % WINDOW];
         if (a->body) {
             fwrite(a->body, 1, a->len, r->plan->answers);
-            if (r->plan->calls > 1 && (a->len == 0 || a->body[a->len - 1] != '\n'))
+            if (lines && (a->len == 0 || a->body[a->len - 1] != '\n'))
                 fputc('\n', r->plan->answers);
         }
         free(a->body);

@@ -298,14 +298,12 @@ struct report *report_new(const struct report_options *o)
     r->channel = rpc_channel_new(o->rpc, o->control, &options);
     r->queue = report_queue_new(o->loop, o->spool_path, 2 * BATCH_BYTES, queue_written, r);
     if (o->metrics) {
-        r->batches = metrics_counter(o->metrics, "pilotlight_router_report_batches_total", NULL,
-                                     "Batches of numbers for control");
-        r->failures = metrics_counter(o->metrics, "pilotlight_router_report_failures_total", NULL,
+        r->batches = metrics_counter(o->metrics, "router_report_batches_total", NULL, "Batches of numbers for control");
+        r->failures = metrics_counter(o->metrics, "router_report_failures_total", NULL,
                                       "Reports that control did not take; they are sent again");
-        r->left_out = metrics_counter(o->metrics, "pilotlight_router_report_left_out_total", NULL,
+        r->left_out = metrics_counter(o->metrics, "router_report_left_out_total", NULL,
                                       "Variant minutes without metrics, as too many reports wait for control");
-        r->kept =
-            metrics_gauge(o->metrics, "pilotlight_router_report_kept_bytes", NULL, "Reports that wait for control");
+        r->kept = metrics_gauge(o->metrics, "router_report_kept_bytes", NULL, "Reports that wait for control");
     }
     return r;
 }
