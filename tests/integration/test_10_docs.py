@@ -30,6 +30,11 @@ def test_readme_names_every_setting(service):
     assert not missing, f"README.md lacks settings of {service}: {missing}"
 
 
+def test_readme_shows_the_settings_as_they_are():
+    told = subprocess.run([ROOT / "deploy" / "document-settings", "--check"], capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+
+
 def test_readme_names_every_package():
     text = README.read_text()
     for group in ("build", "test", "bench"):
@@ -92,6 +97,6 @@ def test_install_brings_the_programs_and_what_they_need(tmp_path):
 
 
 def test_scripts_explain_themselves():
-    for script in ("deploy/build", "deploy/quickstart", "tests/run", "tests/bench/run"):
+    for script in ("deploy/build", "deploy/quickstart", "deploy/document-settings", "tests/run", "tests/bench/run"):
         told = subprocess.run([ROOT / script, "--help"], capture_output=True, text=True)
         assert told.returncode == 0 and script.rpartition("/")[2] in told.stdout, script
