@@ -294,8 +294,8 @@ static void fill_slots(struct probe *p, const float *row)
     }
 }
 
-/* Where a row goes at a node, and what that shows of it. A node of categories is shown by a value that its set holds, and by
- * one that it does not. */
+/* Where a row goes at a node, and what that shows of it. A node of categories is shown by a value that its set holds,
+ * and by one that it does not. */
 static bool look(const struct probe *p, const struct forest_node *node, float value, uint8_t *seen)
 {
     uint32_t slot = probe_slot(&p->view, node), held = p->slots[slot], threshold = node->threshold;
