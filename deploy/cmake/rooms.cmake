@@ -27,7 +27,28 @@ function(pl_program name output)
   set_target_properties(pl_${name} PROPERTIES OUTPUT_NAME ${output})
 endfunction()
 
-# pl_test(NAME SOURCE LINKS ...): a cmocka program, run by ctest under the label "unit".
+# Whether a test, or a header of its own folder that it includes, has to do with threads.
+function(pl_has_threads source out)
+  get_filename_component(source ${source} ABSOLUTE)
+  get_filename_component(folder ${source} DIRECTORY)
+  file(READ ${source} text)
+  string(REGEX MATCHALL "#include \"[^\"/]+\"" includes "${text}")
+  foreach(include ${includes})
+    string(REGEX REPLACE ".*\"(.+)\"" "${folder}/\\1" include ${include})
+    if(EXISTS ${include})
+      file(READ ${include} header)
+      string(APPEND text "${header}")
+    endif()
+  endforeach()
+  if(text MATCHES "pthread|loop_new|loop_run")
+    set(${out} TRUE PARENT_SCOPE)
+  else()
+    set(${out} FALSE PARENT_SCOPE)
+  endif()
+endfunction()
+
+# pl_test(NAME SOURCE LINKS ...): a cmocka program, run by ctest under the label "unit", and "threads" if it has any. With
+# ThreadSanitizer only the latter are built.
 function(pl_test name source)
   cmake_parse_arguments(test "" "TIMEOUT" "LINKS" ${ARGN})
   if(NOT test_TIMEOUT)
@@ -39,6 +60,12 @@ function(pl_test name source)
   set_target_properties(test_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND test_${name} WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT ${test_TIMEOUT})
+  pl_has_threads(${source} threads)
+  if(threads)
+    set_tests_properties(${name} PROPERTIES LABELS "unit;threads")
+  elseif(PL_PRESET STREQUAL "tsan")
+    set_target_properties(test_${name} PROPERTIES EXCLUDE_FROM_ALL TRUE)
+  endif()
 endfunction()
 
 # pl_tests(PREFIX LINKS ...): every test_*.c of the folder by pl_test().
