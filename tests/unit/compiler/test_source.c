@@ -43,7 +43,7 @@ static void predict(const struct document *d, const float row[3], float *out)
     bytes[1] = document_ubjson(bytes[0], n[0], &n[1]);
     for (int i = 0; i < 2; i++) {
         struct forest_image image;
-        struct forest *f;
+        struct forest *f = NULL;
         struct pl_err err = { 0 };
 
         if (compile(bytes[i], n[i], &image, &err) != PL_OK || forest_view(&f, image.bytes, image.n, &err) != PL_OK)
@@ -77,7 +77,7 @@ static void each_split_goes_where_the_document_says(void **state)
     ASSERT_PREDICTS(&plain, -INFINITY, 0, 40.9f, 0.5f - 1 + 5);
     ASSERT_PREDICTS(&plain, 0, 0, 41, 0.5f - 1 + 7);
     ASSERT_PREDICTS(&plain, 0, 0, -1, 0.5f - 1 + 7);
-    ASSERT_PREDICTS(&plain, 0, 0, 16777217, 0.5f - 1 + 7);
+    ASSERT_PREDICTS(&plain, 0, 0, 16777216, 0.5f - 1 + 7);
 }
 
 static void base_scores_come_as_a_number_or_as_a_list(void **state)

@@ -126,6 +126,7 @@ static void test_requests(void **state)
     assert_true(u->memory_size_mb == 2048 && u->invocations == 6 && u->billed_ms == 6 && u->cold_starts == 1);
     assert_true(u->cold_start_ms == 5 && u->bytes_in == 60 && u->bytes_out == 120 && u->provisioned_ms == 0);
     give(b);
+    measure_free(m);
 }
 
 /* Distributions go along when values differ, and say how many there were. */
