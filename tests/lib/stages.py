@@ -166,6 +166,8 @@ STAGES = [
     Stage("fuzz", "test", ("build-fuzz",), fuzz, f"every fuzzer for {FUZZ_SECONDS} s"),
 ]
 QUICK = ("build", "unit")
+# The slow looks with sanitizers: only with --all, as they would double the time of a run.
+DEEP = ("build-tsan", "asan-integration", "tsan-unit", "tsan-integration")
 
 
 def chosen(only):
@@ -182,14 +184,15 @@ def chosen(only):
 def main():
     parser = argparse.ArgumentParser(prog="tests/run", add_help=False)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--all", action="store_true")
     parser.add_argument("--only", type=lambda text: text.split(","))
     parser.add_argument("--list", action="store_true")
     options = parser.parse_args()
     if options.list:
         for stage in STAGES:
-            print(f"{stage.name:<17} {stage.title}")
+            print(f"{stage.name:<17} {stage.title}{' (with --all)' if stage.name in DEEP else ''}")
         return 0
-    only = QUICK if options.quick else options.only or [stage.name for stage in STAGES]
+    only = QUICK if options.quick else options.only or [stage.name for stage in STAGES if options.all or stage.name not in DEEP]
     missing = [program for program in ("cmake", "ninja", "clang-14", "valgrind") if not shutil.which(program)]
     if missing:
         print(f"tests/run: not installed: {', '.join(missing)}; without --no-install they are", file=sys.stderr)
