@@ -189,7 +189,7 @@ def test_cancel_while_waiting_frees_its_place(up, fresh, sample, name):
 
 def test_invoke_timeout_names_the_limit_and_spares_the_others(up, fresh, sample, name):
     up.serve(name, models.SAMPLE_URI, concurrency=2, provisioned=2, invoke_timeout_ms=500)
-    with frozen(up) as (victim, other):
+    with frozen(up, up.the_runners(2)) as (victim, other):
         calls = [up.inference.Invoke.future(endpoint_name=name, body=sample.row(i), timeout=suite.PATIENCE) for i in range(2)]
         wait_until(lambda: in_flight(up, name) == 2, "each has an instance")
         os.kill(other, signal.SIGCONT)

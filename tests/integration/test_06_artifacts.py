@@ -152,7 +152,8 @@ def test_s3_comes_through_after_faults(s3_stack, s3, name):
     assert [status for _, status in s3.requests] == [503, 500, 200]
 
 
-@pytest.mark.parametrize("secret,uri,fragment", [("another-secret", "s3://models/diabetes/model.tar.gz", "403"), (SECRET, "s3://models/none", "404")])
+@pytest.mark.parametrize("secret,uri,fragment", [("another-secret", "s3://models/diabetes/model.tar.gz", "403"), (SECRET, "s3://models/none", "404")],
+                         ids=["refused", "missing"])
 def test_s3_refusal_is_quoted(s3_stack, s3, name, secret, uri, fragment):
     s3_stack.settings["worker"]["s3.secret_access_key"] = secret
     s3_stack.start()

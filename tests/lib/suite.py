@@ -214,6 +214,7 @@ class Api:
         assert status == "IN_SERVICE", f"endpoint {name} is {status}: {endpoint.failure_reason}"
         if provisioned:
             wait_until(lambda: len(self.idle(name)) == provisioned, f"{provisioned} provisioned instances of {name}")
+        wait_until(lambda: len(self.runners()) <= len(self.instances()), "the process that proved the model has left")
         return endpoint
 
     def delete_endpoint(self, name):
