@@ -51,12 +51,11 @@ static enum pl_code start_on(struct bringup *b, struct cache_item *item, struct 
                                 .model = item,
                                 .trial = b->trial,
                                 .asked_us = b->asked_us,
-                                .estimate_bytes =
-                                    capacity_estimate(b->spec->memory_size_mb, cache_item_unpacked_bytes(item)),
+                                .estimate_bytes = capacity_estimate(b->spec->memory_size_mb, item),
                                 .done = started,
                                 .arg = b };
 
-    if (capacity_admit(b->parts.capacity, s.estimate_bytes, err) != PL_OK) {
+    if (capacity_admit(b->parts.capacity, b->spec->memory_size_mb, s.estimate_bytes, err) != PL_OK) {
         cache_give(item);
         return err->code;
     }
