@@ -15,4 +15,4 @@ def test_no_call_fails_but_those_whose_instance_was_killed():
                          timeout=suite.PATIENCE * 10)
     assert run.returncode == 0, run.stdout + run.stderr
     told = json.loads(run.stdout)
-    assert told["wrong"] == [] and told["calls"] == 5000 and told["cold"] > 10
+    assert told["wrong"] == [] and told["calls"] >= 5000 and told["cold"] > 10
