@@ -217,6 +217,22 @@ void rig_down(struct rig *g)
     assert_int_equal(system(command), 0);
 }
 
+int rig_fixture_up(void **state)
+{
+    static struct rig rig;
+    *state = &rig;
+    rig_up(&rig);
+    rig_serve(&rig, NULL);
+    rig_connect(&rig, NULL);
+    return 0;
+}
+
+int rig_fixture_down(void **state)
+{
+    rig_down(*state);
+    return 0;
+}
+
 /* ---- requests ---- */
 
 void wait_event(sem_t *s)

@@ -62,6 +62,9 @@ void rig_serve_with(struct rig *g, struct rpc_server_options *o); /* adds the se
 void rig_connect(struct rig *g, const struct rpc_channel_options *o);
 void rig_stop_server(struct rig *g, int64_t grace_ms);
 void rig_down(struct rig *g);
+/* cmocka's fixtures: the state is a rig with a server on its socket and a channel to it. */
+int rig_fixture_up(void **state);
+int rig_fixture_down(void **state);
 void rig_enter(struct rig *g);
 void rig_leave(struct rig *g);
 

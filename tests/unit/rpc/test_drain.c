@@ -10,23 +10,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static struct rig rig;
-
-static int up(void **state)
-{
-    *state = &rig;
-    rig_up(&rig);
-    rig_serve(&rig, NULL);
-    rig_connect(&rig, NULL);
-    return 0;
-}
-
-static int down(void **state)
-{
-    rig_down(*state);
-    return 0;
-}
-
 static void drained(void *arg)
 {
     sem_post(arg);
@@ -265,16 +248,19 @@ static void test_calls_in_flight_are_limited(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_call_in_flight_finishes_and_new_ones_are_refused, up, down),
-        cmocka_unit_test_setup_teardown(test_grace_expires, up, down),
-        cmocka_unit_test_setup_teardown(test_handler_that_never_answers_is_abandoned, up, down),
-        cmocka_unit_test_setup_teardown(test_idle_server_stops_at_once, up, down),
-        cmocka_unit_test_setup_teardown(test_client_that_does_not_read_holds_up_nothing, up, down),
-        cmocka_unit_test_setup_teardown(test_server_freed_without_drain, up, down),
-        cmocka_unit_test_setup_teardown(test_client_survives_a_server_that_comes_back, up, down),
-        cmocka_unit_test_setup_teardown(test_addresses_that_cannot_be_bound, up, down),
-        cmocka_unit_test_setup_teardown(test_stale_socket_is_replaced, up, down),
-        cmocka_unit_test_setup_teardown(test_calls_in_flight_are_limited, up, down),
+        cmocka_unit_test_setup_teardown(test_call_in_flight_finishes_and_new_ones_are_refused, rig_fixture_up,
+                                        rig_fixture_down),
+        cmocka_unit_test_setup_teardown(test_grace_expires, rig_fixture_up, rig_fixture_down),
+        cmocka_unit_test_setup_teardown(test_handler_that_never_answers_is_abandoned, rig_fixture_up, rig_fixture_down),
+        cmocka_unit_test_setup_teardown(test_idle_server_stops_at_once, rig_fixture_up, rig_fixture_down),
+        cmocka_unit_test_setup_teardown(test_client_that_does_not_read_holds_up_nothing, rig_fixture_up,
+                                        rig_fixture_down),
+        cmocka_unit_test_setup_teardown(test_server_freed_without_drain, rig_fixture_up, rig_fixture_down),
+        cmocka_unit_test_setup_teardown(test_client_survives_a_server_that_comes_back, rig_fixture_up,
+                                        rig_fixture_down),
+        cmocka_unit_test_setup_teardown(test_addresses_that_cannot_be_bound, rig_fixture_up, rig_fixture_down),
+        cmocka_unit_test_setup_teardown(test_stale_socket_is_replaced, rig_fixture_up, rig_fixture_down),
+        cmocka_unit_test_setup_teardown(test_calls_in_flight_are_limited, rig_fixture_up, rig_fixture_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,23 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct rig rig;
-
-static int up(void **state)
-{
-    *state = &rig;
-    rig_up(&rig);
-    rig_serve(&rig, NULL);
-    rig_connect(&rig, NULL);
-    return 0;
-}
-
-static int down(void **state)
-{
-    rig_down(*state);
-    return 0;
-}
-
 static struct pl_err fail_with(struct rig *g, struct pl_err e)
 {
     struct pl_err got = { 0 };
@@ -91,5 +74,5 @@ int main(void)
         cmocka_unit_test(test_model_errors),
         cmocka_unit_test(test_longest_error_fits),
     };
-    return cmocka_run_group_tests(tests, up, down);
+    return cmocka_run_group_tests(tests, rig_fixture_up, rig_fixture_down);
 }

@@ -9,23 +9,6 @@
 #define HEALTH_WATCH  "/grpc.health.v1.Health/Watch"
 #define STATUS(which) GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__##which
 
-static struct rig rig;
-
-static int up(void **state)
-{
-    *state = &rig;
-    rig_up(&rig);
-    rig_serve(&rig, NULL);
-    rig_connect(&rig, NULL);
-    return 0;
-}
-
-static int down(void **state)
-{
-    rig_down(*state);
-    return 0;
-}
-
 static enum pl_code check(struct rig *g, const char *service, int *out, struct pl_err *err)
 {
     Grpc__Health__V1__HealthCheckRequest q = GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
@@ -93,8 +76,8 @@ static void test_watch_hears_changes_and_the_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_check, up, down),
-        cmocka_unit_test_setup_teardown(test_watch_hears_changes_and_the_end, up, down),
+        cmocka_unit_test_setup_teardown(test_check, rig_fixture_up, rig_fixture_down),
+        cmocka_unit_test_setup_teardown(test_watch_hears_changes_and_the_end, rig_fixture_up, rig_fixture_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

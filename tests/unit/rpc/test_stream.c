@@ -3,23 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct rig rig;
-
-static int up(void **state)
-{
-    *state = &rig;
-    rig_up(&rig);
-    rig_serve(&rig, NULL);
-    rig_connect(&rig, NULL);
-    return 0;
-}
-
-static int down(void **state)
-{
-    rig_down(*state);
-    return 0;
-}
-
 static void test_messages_in_order_then_ok(void **state)
 {
     static const char *const counts[] = { "0", "1", "500" };
@@ -102,11 +85,11 @@ static void test_unknown_stream(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_messages_in_order_then_ok, up, down),
-        cmocka_unit_test_setup_teardown(test_slow_reader_is_told_so, up, down),
-        cmocka_unit_test_setup_teardown(test_client_cancels, up, down),
-        cmocka_unit_test_setup_teardown(test_server_ends_with_details, up, down),
-        cmocka_unit_test_setup_teardown(test_unknown_stream, up, down),
+        cmocka_unit_test_setup_teardown(test_messages_in_order_then_ok, rig_fixture_up, rig_fixture_down),
+        cmocka_unit_test_setup_teardown(test_slow_reader_is_told_so, rig_fixture_up, rig_fixture_down),
+        cmocka_unit_test_setup_teardown(test_client_cancels, rig_fixture_up, rig_fixture_down),
+        cmocka_unit_test_setup_teardown(test_server_ends_with_details, rig_fixture_up, rig_fixture_down),
+        cmocka_unit_test_setup_teardown(test_unknown_stream, rig_fixture_up, rig_fixture_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
