@@ -17,6 +17,8 @@
 
 /* An idle instance that was told to stop has nothing left to do but to exit. */
 #define EXIT_GRACE_MS 2000
+/* A process that dies closes its files first; the kernel's word on how it died is here well before this. */
+#define DEATH_GRACE_MS 200
 
 /* ---- states ---- */
 
@@ -118,17 +120,14 @@ static void release(struct instance *in)
 
 /* How it died, in words for its caller: what we did it for, else what the kernel says, and its last words when it had
  * not come up yet. */
-static void death_reason(const struct instance *in, int status, const char *how, char *out, size_t size)
+static void death_reason(const struct instance *in, const char *how, char *out, size_t size)
 {
-    bool sigkill = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
     bool early = in->start.done != NULL && in->log.last[0] != '\0';
 
     if (in->overrun)
         (void)snprintf(out, size, "memory limit %d MB", in->memory_size_mb);
     else if (in->why_killed[0])
         (void)snprintf(out, size, "%s", in->why_killed);
-    else if (in->closed_itself && sigkill)
-        (void)snprintf(out, size, "closed its connection and was killed");
     else if (early)
         (void)snprintf(out, size, "%s; its last line: %s", how, in->log.last);
     else
@@ -198,12 +197,13 @@ void instance_exited(struct child *c, int status, const char *how)
     struct instance *in = PL_CONTAINER(c, struct instance, child);
     char reason[512];
 
+    (void)status;
     loop_timer_clear(in->all->loop, &in->timer);
     channel_close(&in->channel);
     instance_log_close(&in->log);
     in->overrun = spawn_over(in->all->spawner, in->seat) && in->why_killed[0] == '\0';
     in->seat = NULL;
-    death_reason(in, status, how, reason, sizeof(reason));
+    death_reason(in, how, reason, sizeof(reason));
     instance_end(in, reason);
 }
 
@@ -238,7 +238,9 @@ void instance_time_over(struct loop_timer *t)
 {
     struct instance *in = PL_CONTAINER(t, struct instance, timer);
 
-    if (in->start.done)
+    if (in->closed_itself)
+        instance_kill(in, "killed: it closed its connection");
+    else if (in->start.done)
         start_too_long(in);
     else if (in->request.done && pl_now_ms() >= in->request.deadline_ms)
         request_too_long(in);
@@ -363,8 +365,8 @@ static void channel_answered(struct channel *ch, enum frame_kind kind, uint8_t *
         free(payload);
 }
 
-/* End of file is how most deaths are seen first; the kernel's word on it follows, and the kill makes sure that it does.
- */
+/* End of file is how most deaths are seen first: the kernel's word on how it died follows, and nobody hears of it
+ * before. One that has closed its connection and lives on is killed. */
 static void channel_broken(struct channel *ch, bool lie, const char *why)
 {
     struct instance *in = PL_CONTAINER(ch, struct instance, channel);
@@ -374,10 +376,9 @@ static void channel_broken(struct channel *ch, bool lie, const char *why)
         return;
     }
     in->closed_itself = true;
-    loop_timer_clear(in->all->loop, &in->timer);
+    loop_timer_set(in->all->loop, &in->timer, pl_now_ms() + DEATH_GRACE_MS);
     if (in->state != INSTANCE_STOPPING)
         instance_move(in, INSTANCE_STOPPING, why);
-    child_kill(&in->child);
 }
 
 const struct channel_events instance_channel_events = { .answered = channel_answered, .broken = channel_broken };

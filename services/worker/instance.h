@@ -78,10 +78,10 @@ struct instance {
     struct channel channel;
     struct instance_log log;
     struct loop_timer timer; /* the start's, the request's or the stop's limit, whichever comes first */
-    bool closed_itself;      /* its end of the socket went away before we asked for it */
-    bool told;               /* to stop: its end is no news */
-    char why_killed[192];    /* "" = not by us */
-    bool overrun;            /* killed at its memory limit */
+    bool closed_itself; /* its end of the socket went away before we asked for it; 'timer' is the limit of its death */
+    bool told;          /* to stop: its end is no news */
+    char why_killed[192]; /* "" = not by us */
+    bool overrun;         /* killed at its memory limit */
 
     struct {
         instance_started_fn *done; /* NULL: told already */

@@ -159,23 +159,53 @@ static void fill_facts(Pilotlight__V1__ModelFacts *out, const struct instance *i
     out->load_ms = (in->facts.load_us + in->facts.warm_us + 999) / 1000;
 }
 
-static void prepared(void *arg, const struct bringup_result *r, const struct pl_err *err)
+/* A model that has been proven, until the process that did it has ended: who hears of it finds the host as it was. */
+struct proof {
+    struct instance_stop stop;
+    struct rpc_call *call; /* NULL: the caller went away; the stop goes on */
+    struct instance *instance;
+    struct artifact_times times;
+};
+
+static void proof_cancelled(void *arg)
+{
+    struct proof *p = arg;
+
+    fail_cancelled(p->call);
+    p->call = NULL;
+}
+
+static void proof_over(struct instance_stop *s)
 {
     Pilotlight__Internal__V1__PrepareModelResponse m = PILOTLIGHT__INTERNAL__V1__PREPARE_MODEL_RESPONSE__INIT;
     Pilotlight__V1__ModelFacts facts = PILOTLIGHT__V1__MODEL_FACTS__INIT;
+    struct proof *p = PL_CONTAINER(s, struct proof, stop);
+    const struct cache_item *model = p->instance->model;
+
+    if (p->call) {
+        fill_facts(&facts, p->instance, &p->times, cache_item_unpacked_bytes(model));
+        m.artifact_sha256 = (char *)cache_item_sha256(model);
+        m.facts = &facts;
+        rpc_reply(p->call, &m.base);
+    }
+    free(p);
+}
+
+static void prepared(void *arg, const struct bringup_result *r, const struct pl_err *err)
+{
     struct worker_parts *w;
     struct rpc_call *call = end(arg, &w);
+    struct proof *p;
 
     if (!r) {
         metrics_add(w->stats->start_failures, 1);
         rpc_fail(call, err);
         return;
     }
-    fill_facts(&facts, r->instance, &r->times, cache_item_unpacked_bytes(r->instance->model));
-    m.artifact_sha256 = (char *)cache_item_sha256(r->instance->model);
-    m.facts = &facts;
-    rpc_reply(call, &m.base);
-    instance_stop(r->instance, "model proven", 0, NULL);
+    p = PL_NEW(struct proof);
+    *p = (struct proof){ .stop.stopped = proof_over, .call = call, .instance = r->instance, .times = r->times };
+    rpc_call_on_cancel(call, proof_cancelled, p);
+    instance_stop(r->instance, "model proven", 0, &p->stop);
 }
 
 static void prepare_model(struct rpc_call *call, const void *message, void *service)

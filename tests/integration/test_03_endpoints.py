@@ -55,6 +55,13 @@ def test_creating_proves_the_model_and_tells_its_facts(up, name):
     assert "xgboost" in variant.facts.runtime_version
 
 
+def test_process_that_proved_a_model_has_ended_when_its_endpoint_is_in_service(stack, name):
+    stack.start()
+    for i in range(5):
+        stack.serve(f"{name}-{i}", models.SAMPLE_URI)
+        assert stack.runners() == []
+
+
 def test_endpoint_at_rest_has_no_instance(up, diabetes, name):
     up.serve(name, models.SAMPLE_URI)
     assert up.instances(name) == []

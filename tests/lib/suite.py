@@ -214,7 +214,6 @@ class Api:
         assert status == "IN_SERVICE", f"endpoint {name} is {status}: {endpoint.failure_reason}"
         if provisioned:
             wait_until(lambda: len(self.idle(name)) == provisioned, f"{provisioned} provisioned instances of {name}")
-        wait_until(lambda: len(self.runners()) <= len(self.instances()), "the process that proved the model has left")
         return endpoint
 
     def delete_endpoint(self, name):
@@ -237,7 +236,7 @@ class Api:
         return list(self.instances_service.ListInstances(endpoint_name=endpoint).instances)
 
     def the_runners(self, count):
-        """The processes of instances, as soon as there are just so many: what proved a model leaves a moment after its endpoint is in service."""
+        """The processes of instances, as soon as there are just so many."""
         wait_until(lambda: len(self.runners()) == count, f"{count} instance processes live")
         return self.runners()
 
