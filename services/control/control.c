@@ -196,7 +196,6 @@ static struct lifecycle *make_lifecycle(struct control *c, const struct control_
         .prepare_ms = config->prepare_timeout_ms,
         .publish_ms = config->publish_timeout_ms,
         .drain_ms = config->drain_wait_ms,
-        .settle_ms = config->settle_ms,
     };
     return lifecycle_new(c->store, &c->limits, &ports, &settings);
 }
@@ -214,7 +213,15 @@ static void make_parts(struct control *c, const struct control_config *config, s
         .changed = host_changed,
         .arg = c,
     });
-    c->routers = routers_new(c->store, &c->limits, c->hosts, router_changed, c);
+    c->routers = routers_new(&(struct routers_options){
+        .loop = c->loop,
+        .store = c->store,
+        .limits = &c->limits,
+        .hosts = c->hosts,
+        .settle_ms = config->settle_ms,
+        .changed = router_changed,
+        .arg = c,
+    });
     c->followers = followers_new(c->store, &c->limits);
     c->lifecycle = make_lifecycle(c, config);
     c->stats = stats_new(c, m);
@@ -244,8 +251,9 @@ enum pl_code control_start(struct control **out, struct loop *loop, struct rpc *
     if (store_open(&c->store, config->database, err) != PL_OK)
         return err->code;
     make_parts(c, config, m);
-    if (hosts_load(c->hosts, err) != PL_OK || lifecycle_resume(c->lifecycle, err) != PL_OK ||
-        alarms_load(c->alarms, err) != PL_OK || control_listen(c, config, err) != PL_OK)
+    if (hosts_load(c->hosts, err) != PL_OK || routers_load(c->routers, err) != PL_OK ||
+        lifecycle_resume(c->lifecycle, err) != PL_OK || alarms_load(c->alarms, err) != PL_OK ||
+        control_listen(c, config, err) != PL_OK)
         return err->code;
     rpc_server_set_serving(c->server, true);
     c->serving = true;

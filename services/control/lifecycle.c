@@ -236,7 +236,7 @@ static struct operation *operation_for(struct lifecycle *l, const struct store_r
     return op;
 }
 
-static void start(struct lifecycle *l, const char *endpoint, int64_t not_before_ms)
+void lifecycle_start(struct lifecycle *l, const char *endpoint)
 {
     pl_cleanup(store_row_done) struct store_row row = { 0 };
     pl_cleanup(record_free_p) Pilotlight__Internal__V1__EndpointRecord *r = NULL;
@@ -250,14 +250,8 @@ static void start(struct lifecycle *l, const char *endpoint, int64_t not_before_
     struct operation *op = operation_for(l, &row, r);
     if (!op)
         return;
-    op->not_before_ms = op->phase == OPERATION_PREPARE ? 0 : not_before_ms;
     HASH_ADD_STR(l->operations, name, op);
     step(l, op);
-}
-
-void lifecycle_start(struct lifecycle *l, const char *endpoint)
-{
-    start(l, endpoint, 0);
     rearm(l);
 }
 
@@ -283,13 +277,11 @@ enum pl_code lifecycle_resume(struct lifecycle *l, struct pl_err *err)
     };
     struct names names = { 0 };
     enum pl_code code = store_list(l->store, &all, collect_unsettled, &names, err);
-    int64_t not_before_ms = l->ports.now_ms(l->ports.arg) + l->settings.settle_ms;
     for (size_t i = 0; code == PL_OK && i < names.count; i++) {
         log_info("endpoint_resumed", LOG_STR("endpoint", names.items[i]));
-        start(l, names.items[i], not_before_ms);
+        lifecycle_start(l, names.items[i]);
     }
     free(names.items);
-    rearm(l);
     return code;
 }
 

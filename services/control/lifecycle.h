@@ -3,7 +3,7 @@
  * One normal creation: the handler commits a row that is CREATING and calls lifecycle_start(). Every variant's model is
  * proven on a worker host (fetched, unpacked, loaded once), all variants at the same time. When the last one is, the
  * digests and facts go into the generation, which becomes the serving one in the same commit that tells the routers.
- * When every connected router has applied that version the endpoint is IN_SERVICE. Updating: the same, while the old
+ * When every router has applied that version the endpoint is IN_SERVICE. Updating: the same, while the old
  * generation serves; what fails is rolled back and the old one stays. Deleting: routers are told, and the row goes when
  * no router has requests of it in flight any more. A host that is away, busy or cannot reach the artifact's source is
  * tried again, or another one is, with a growing pause; what a host says about the artifact itself is final. After a
@@ -44,7 +44,7 @@ struct lifecycle_ports {
                      int64_t timeout_ms, lifecycle_prepared_fn *done, void *done_arg,
                      char out_host[LIFECYCLE_HOST_SIZE]);
     void (*cancel)(void *arg, void *call);
-    /* Whether every connected router has applied 'version' ... */
+    /* Whether every router has applied 'version' ... */
     bool (*applied)(void *arg, int64_t version);
     /* ... and has nothing of the endpoint in flight. */
     bool (*drained)(void *arg, const char *endpoint, int64_t version);
@@ -57,7 +57,6 @@ struct lifecycle_settings {
     int64_t prepare_ms; /* longest time to prove a generation */
     int64_t publish_ms; /* longest wait for routers to apply it */
     int64_t drain_ms;   /* longest wait for requests of a deleted endpoint */
-    int64_t settle_ms;  /* after a start: how long routers get to come back before they are counted */
 };
 
 /* Everything is borrowed. */

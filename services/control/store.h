@@ -142,6 +142,13 @@ PL_MUST_CHECK enum pl_code store_hosts(struct store *s,
                                                     size_t len),
                                        void *arg, struct pl_err *err);
 
+/* ---- routers ---- */
+
+/* In a transaction: it is known from now on, or not any more. */
+PL_MUST_CHECK enum pl_code store_router_set(struct store *s, const char *id, bool known, struct pl_err *err);
+PL_MUST_CHECK enum pl_code store_routers(struct store *s, void (*each)(void *arg, const char *id), void *arg,
+                                         struct pl_err *err);
+
 /* "model", "endpoint configuration", "endpoint", "worker host". */
 const char *store_kind_name(enum store_kind kind);
 

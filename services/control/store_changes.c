@@ -1,4 +1,5 @@
-/* What is kept beside the resources: answers for repeated requests, the change log for routers, worker hosts. */
+/* What is kept beside the resources: answers for repeated requests, the change log for routers, worker hosts and
+ * routers. */
 #include "store.h"
 
 #include "base/mem.h"
@@ -126,5 +127,24 @@ enum pl_code store_hosts(struct store *s,
             return PL_OK;
         each(arg, (const char *)sqlite3_column_text(st, 0), sqlite3_column_int64(st, 1), sqlite3_column_blob(st, 2),
              (size_t)sqlite3_column_bytes(st, 2));
+    }
+}
+
+enum pl_code store_router_set(struct store *s, const char *id, bool known, struct pl_err *err)
+{
+    assert(s->in_tx);
+    return sql_run(s, sql_bind(s, known ? SQL_ROUTER_PUT : SQL_ROUTER_DELETE, "t", id), err);
+}
+
+enum pl_code store_routers(struct store *s, void (*each)(void *arg, const char *id), void *arg, struct pl_err *err)
+{
+    sqlite3_stmt *st = sql_bind(s, SQL_ROUTERS, "");
+    for (;;) {
+        bool found;
+        if (sql_row(s, st, &found, err) != PL_OK)
+            return err->code;
+        if (!found)
+            return PL_OK;
+        each(arg, (const char *)sqlite3_column_text(st, 0));
     }
 }

@@ -53,7 +53,7 @@ def test_busy_instance_dies_and_its_caller_is_told_how(stack, sample, name):
     with pytest.raises(grpc.RpcError) as failed:
         call.result()
     told = protos.Failure(failed.value)
-    assert told.code == "INTERNAL" and told.reason == "INSTANCE_DIED" and "killed" in told.message, told
+    assert told.code == "INTERNAL" and told.reason == "INSTANCE_DIED" and "killed by signal 9" in told.message, told
     wait_until(lambda: len(stack.idle(name)) == 1, "it is replaced")
     assert stack.invoke(name, sample.row(1)).body == sample.answer(1)
 
@@ -260,6 +260,25 @@ def test_control_dies_while_an_endpoint_is_updated_and_deleted(stack, sample, na
     stack.kill("control")
     stack.start("control")
     wait_until(lambda: stack.gone(name), "it is deleted", suite.PATIENCE * 4)
+
+
+def test_endpoint_is_not_gone_before_a_router_that_missed_it_is_back(tmp_path, sample, name):
+    """Control starts again, an endpoint is deleted at once; its router, which goes on serving it, has not come back yet."""
+    stack = Stack(tmp_path, {"control": {"settle": "60s"}}).start()
+    try:
+        stack.serve(name, models.SAMPLE_URI)
+        stack.kill("control")
+        os.kill(stack.pid("router"), signal.SIGSTOP)
+        try:
+            stack.start("control")
+            stack.endpoints.DeleteEndpoint(name=name)
+            assert stack.status(name) == "DELETING"
+        finally:
+            os.kill(stack.pid("router"), signal.SIGCONT)
+        wait_until(lambda: stack.gone(name), "it is deleted")
+        assert refusal(stack, name) == "NOT_FOUND"
+    finally:
+        assert not any(stack.stop().values())
 
 
 # ---- the whole suite ----

@@ -103,9 +103,7 @@ void lives_start(void)
         .changed = changed,
         .deleted = deleted,
     };
-    static const struct lifecycle_settings settings = {
-        .prepare_ms = 180000, .publish_ms = 10000, .drain_ms = 90000, .settle_ms = 2000
-    };
+    static const struct lifecycle_settings settings = { .prepare_ms = 180000, .publish_ms = 10000, .drain_ms = 90000 };
     w.wake = INT64_MAX;
     assert_ok(store_open(&w.store, w.folder.database, &err));
     w.lifecycle = lifecycle_new(w.store, &w.limits, &ports, &settings);

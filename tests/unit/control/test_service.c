@@ -251,6 +251,65 @@ static void test_watching_again(void **state)
     end_router();
 }
 
+/* Control starts again, an endpoint is deleted at once: the router that serves it has not come back yet. */
+static void test_routers_from_before_a_start_are_awaited(void **state)
+{
+    char database[64];
+    (void)state;
+    resources();
+    watch_as_router(0, "");
+    assert_int_equal(beat("w1", 1, false), PL_OK);
+    assert_int_equal(ask_create_endpoint("e", "small"), PL_OK);
+    wait_contains(&router, "endpoint e 1024\n");
+    send_acknowledge(router.version, "");
+    wait_status("e", ENDPOINT_STATUS(IN_SERVICE));
+    (void)snprintf(database, sizeof(database), "%s", router.database_id);
+
+    rig.config.settle_ms = 600000;
+    rig_stop_control();
+    loop_enter(rig.loop);
+    rig_start_control();
+    loop_leave(rig.loop);
+    assert_int_equal(ask_delete_endpoint("e"), PL_OK);
+    assert_int_equal(status_of("e", NULL), ENDPOINT_STATUS(DELETING));
+    watch_as_router(router.version, database);
+    wait_contains(&router, "removed e\n");
+    send_acknowledge(router.version, "e");
+    assert_int_equal(status_of("e", NULL), ENDPOINT_STATUS(DELETING));
+
+    end_router();
+    watch_as_router(router.version, database);
+    wait_story(&router, "nothing\n"); /* it missed nothing; what it has in flight is to be heard */
+    assert_int_equal(status_of("e", NULL), ENDPOINT_STATUS(DELETING));
+    send_acknowledge(router.version, "");
+    wait_status("e", -1);
+    end_router();
+}
+
+/* One that never comes back is given up, long before a deletion's own limit. */
+static void test_a_router_that_stays_away_is_given_up(void **state)
+{
+    (void)state;
+    rig.config.drain_wait_ms = 600000;
+    rig_stop_control();
+    loop_enter(rig.loop);
+    rig_start_control();
+    loop_leave(rig.loop);
+    resources();
+    watch_as_router(0, "");
+    assert_int_equal(beat("w1", 1, false), PL_OK);
+    assert_int_equal(ask_create_endpoint("e", "small"), PL_OK);
+    wait_contains(&router, "endpoint e 1024\n");
+    send_acknowledge(router.version, "");
+    wait_status("e", ENDPOINT_STATUS(IN_SERVICE));
+    rig_stop_control();
+    loop_enter(rig.loop);
+    rig_start_control();
+    loop_leave(rig.loop);
+    assert_int_equal(ask_delete_endpoint("e"), PL_OK);
+    wait_status("e", -1);
+}
+
 static bool figures_came(void)
 {
     return metrics_gauge(rig.metrics, "control_models", NULL, "Models")->value == 1 &&
@@ -296,6 +355,8 @@ int main(void)
         T(test_control_comes_back),
         cmocka_unit_test_setup_teardown(test_leases, rig_setup_short_lease, rig_teardown),
         T(test_watching_again),
+        T(test_routers_from_before_a_start_are_awaited),
+        T(test_a_router_that_stays_away_is_given_up),
         T(test_figures),
         T(test_there_is_a_limit_of_endpoints),
     };
