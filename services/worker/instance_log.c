@@ -2,71 +2,124 @@
 
 #include "base/time.h"
 #include "log/log.h"
+#include "logs/store.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-/* One wake-up reads this often at most, so that a chatterbox cannot hold the turn. */
+/* One wake-up reads this often at most, so that a chatterbox cannot hold the turn; it is as much as a pipe has. */
 #define READS_PER_TURN 16
+#define BLOCK_BYTES    4096
+#define SECOND_MS      1000
+
+/* ---- lines ---- */
+
+static void keep(struct instance_log *g, const char *text, size_t n)
+{
+    struct log_line l = { .variant = g->variant,
+                          .variant_len = strlen(g->variant),
+                          .instance = g->instance,
+                          .request = g->request,
+                          .text = text,
+                          .text_len = n };
+
+    log_debug("instance_log", LOG_STR("endpoint", g->endpoint), LOG_STR("variant", g->variant),
+              LOG_STR("instance", g->instance_text), LOG_STR("line", text));
+    if (g->store)
+        log_store_append(g->store, g->endpoint, &l);
+}
 
 static void report_dropped(struct instance_log *g)
 {
+    char text[96];
+    int n = snprintf(text, sizeof(text), "(%" PRIu64 " lines are missing here: more than %d in a second)", g->dropped,
+                     INSTANCE_LOG_RATE);
+
     if (g->dropped > 0)
-        log_warn("instance_log_dropped", LOG_STR("endpoint", g->endpoint), LOG_STR("variant", g->variant),
-                 LOG_STR("instance", g->instance), LOG_UINT("lines", g->dropped));
+        keep(g, text, (size_t)n);
     g->dropped = 0;
 }
 
-static bool within_rate(struct instance_log *g)
+static void count_window(struct instance_log *g)
 {
-    int64_t second = pl_now_ms() / 1000;
+    int64_t now_ms = pl_now_ms();
 
-    if (second != g->second) {
-        report_dropped(g);
-        g->second = second;
-        g->lines = 0;
-    }
+    if (now_ms - g->window_ms < SECOND_MS)
+        return;
+    report_dropped(g);
+    g->window_ms = now_ms;
+    g->lines = 0;
+    g->bytes = 0;
+}
+
+static void end_piece(struct instance_log *g, size_t n)
+{
+    char after = g->line[n];
+
+    g->line[n] = '\0';
+    (void)snprintf(g->last, sizeof(g->last), "%.*s", (int)sizeof(g->last) - 1, g->line);
     if (g->lines < INSTANCE_LOG_RATE) {
         g->lines++;
-        return true;
+        keep(g, g->line, n);
+    } else {
+        g->dropped++;
     }
-    g->dropped++;
-    return false;
+    g->line[n] = after;
 }
 
 static void end_line(struct instance_log *g)
 {
-    g->line[g->len] = '\0';
-    if (g->len > 0) {
-        (void)snprintf(g->last, sizeof(g->last), "%.*s", (int)sizeof(g->last) - 1, g->line);
-        if (within_rate(g))
-            log_info("instance_log", LOG_STR("endpoint", g->endpoint), LOG_STR("variant", g->variant),
-                     LOG_STR("instance", g->instance), LOG_STR("line", g->line));
-    }
+    if (g->len > 0 && g->line[g->len - 1] == '\r')
+        g->len--;
+    if (g->len > 0)
+        end_piece(g, g->len);
     g->len = 0;
+    g->pieces = 0;
+}
+
+/* The line is longer than there is room: a piece of it is kept, and what is left of a character stays. */
+static void cut_line(struct instance_log *g)
+{
+    size_t whole = log_whole_characters(g->line, g->len);
+
+    if (g->pieces < INSTANCE_LOG_PIECES) {
+        g->pieces++;
+        end_piece(g, whole);
+    }
+    g->len -= whole;
+    memmove(g->line, g->line + whole, g->len);
 }
 
 static void take(struct instance_log *g, const char *bytes, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (bytes[i] == '\n') {
-            if (!g->cutting)
-                end_line(g);
-            g->cutting = false;
-        } else if (!g->cutting && bytes[i] != '\0' && bytes[i] != '\r') {
-            g->line[g->len++] = bytes[i];
-            if (g->len == INSTANCE_LOG_LINE) {
-                end_line(g);
-                g->cutting = true;
-            }
+    while (n > 0) {
+        const char *newline = memchr(bytes, '\n', n);
+        size_t part = newline ? (size_t)(newline - bytes) : n;
+        size_t room = INSTANCE_LOG_LINE - g->len;
+        size_t taken = part < room ? part : room;
+
+        memcpy(g->line + g->len, bytes, taken);
+        g->len += taken;
+        bytes += taken;
+        n -= taken;
+        if (taken == part && newline) {
+            end_line(g);
+            bytes++;
+            n--;
+        } else if (g->len == INSTANCE_LOG_LINE) {
+            cut_line(g);
         }
     }
 }
 
+/* ---- the pipe ---- */
+
 static void shut(struct instance_log *g)
 {
+    loop_timer_clear(g->loop, &g->resume);
     loop_fd_remove(g->loop, &g->watch);
     (void)close(g->watch.fd);
     g->watch.fd = -1;
@@ -76,12 +129,14 @@ static void shut(struct instance_log *g)
 
 static void read_some(struct instance_log *g)
 {
-    char block[4096];
+    char block[BLOCK_BYTES];
 
+    count_window(g);
     for (int i = 0; i < READS_PER_TURN; i++) {
         ssize_t n = read(g->watch.fd, block, sizeof(block));
 
         if (n > 0) {
+            g->bytes += (size_t)n;
             take(g, block, (size_t)n);
         } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
             shut(g);
@@ -92,21 +147,43 @@ static void read_some(struct instance_log *g)
     }
 }
 
+static void resume(struct loop_timer *t)
+{
+    struct instance_log *g = PL_CONTAINER(t, struct instance_log, resume);
+
+    count_window(g);
+    loop_fd_want(g->loop, &g->watch, EPOLLIN);
+}
+
 static void ready(struct loop_fd *f, uint32_t events)
 {
+    struct instance_log *g = PL_CONTAINER(f, struct instance_log, watch);
+
     (void)events;
-    read_some(PL_CONTAINER(f, struct instance_log, watch));
+    read_some(g);
+    if (g->watch.fd < 0 || g->bytes < INSTANCE_LOG_BYTES)
+        return;
+    loop_fd_want(g->loop, &g->watch, 0);
+    loop_timer_set(g->loop, &g->resume, g->window_ms + SECOND_MS);
 }
 
 enum pl_code instance_log_open(struct instance_log *g, struct loop *l, int fd, struct pl_err *err)
 {
     g->loop = l;
     g->watch = (struct loop_fd){ .fd = fd, .ready = ready };
+    g->resume.fire = resume;
+    g->window_ms = pl_now_ms();
     if (loop_fd_add(l, &g->watch, EPOLLIN, err) == PL_OK)
         return PL_OK;
     (void)close(fd);
     g->watch.fd = -1;
     return err->code;
+}
+
+void instance_log_catch_up(struct instance_log *g)
+{
+    if (g->watch.fd >= 0)
+        read_some(g);
 }
 
 void instance_log_close(struct instance_log *g)

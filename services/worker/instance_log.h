@@ -1,5 +1,10 @@
-/* instance_log - what an instance prints, line by line, into the worker's log, within limits: a line is cut at
- * INSTANCE_LOG_LINE bytes, and above INSTANCE_LOG_RATE lines a second the rest is counted, not written.
+/* instance_log - what an instance prints, line by line, into the host's store (logs/store.h), each line with the
+ * request that the instance had.
+ *
+ * Limits, so that a chatterbox costs its host little: a line is kept in pieces of INSTANCE_LOG_LINE bytes, at most
+ * INSTANCE_LOG_PIECES of them; above INSTANCE_LOG_RATE lines a second the rest is counted and its count is a line;
+ * above INSTANCE_LOG_BYTES a second nothing is read, and the instance waits in its write().
+ *
  * Threads: with the turn.  Memory: embedded in its owner; the names stay the owner's and outlive it. */
 #ifndef WORKER_INSTANCE_LOG_H
 #define WORKER_INSTANCE_LOG_H
@@ -11,24 +16,37 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define INSTANCE_LOG_LINE 4096
-#define INSTANCE_LOG_RATE 50
+#define INSTANCE_LOG_LINE   4096
+#define INSTANCE_LOG_PIECES 16
+#define INSTANCE_LOG_RATE   500
+#define INSTANCE_LOG_BYTES  ((size_t)32 << 20)
+
+struct log_store;
 
 struct instance_log {
+    /* The owner's to set before it is opened; 'request' at any time: 0 = none. */
+    struct log_store *store;
+    const char *endpoint, *variant, *instance_text;
+    uint64_t instance, request;
+
     struct loop *loop;
-    struct loop_fd watch; /* -1: closed */
-    const char *endpoint, *variant, *instance;
+    struct loop_fd watch;     /* -1: closed */
+    struct loop_timer resume; /* set while too much came */
     size_t len;
-    bool cutting; /* the rest of a line that was too long */
-    int64_t second;
-    uint32_t lines, dropped; /* in that second */
-    char last[256];          /* the last line, for the reason of a death */
+    unsigned pieces;   /* of the line that goes on */
+    int64_t window_ms; /* start of the second that is counted */
+    uint32_t lines;
+    uint64_t dropped;
+    size_t bytes;
+    char last[256]; /* the last line, for the reason of a death */
     char line[INSTANCE_LOG_LINE + 1];
 };
 
 /* Takes 'fd' over (non-blocking), also on failure. */
 PL_MUST_CHECK enum pl_code instance_log_open(struct instance_log *g, struct loop *l, int fd, struct pl_err *err);
-/* Reads what is still in the pipe, then closes it. Harmless when closed. */
+/* Reads what is in the pipe now, so that it is kept under the request that is still set. Harmless when closed. */
+void instance_log_catch_up(struct instance_log *g);
+/* The same, then closes it. Harmless when closed. */
 void instance_log_close(struct instance_log *g);
 
 #endif
