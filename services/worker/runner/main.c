@@ -4,6 +4,7 @@
  * Modes are run in one of two ways: as they are, or as `zygote MODE`, which is how a worker does it: that process loads
  * this program once and then, for every request, makes a process in a sandbox of its own that runs MODE. */
 #include "compile_model.h"
+#include "http_serve.h"
 #include "sandbox/probe.h"
 #include "sandbox/zygote.h"
 #include "serve.h"
@@ -36,6 +37,18 @@ static int serve_inside(int argc, char **argv)
 {
     (void)sandbox_zygote_assigned();
     return run_serve(argc, argv);
+}
+
+static int run_http(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    return http_serve(HOST_FD);
+}
+
+static int http_inside(int argc, char **argv)
+{
+    (void)sandbox_zygote_assigned();
+    return run_http(argc, argv);
 }
 
 static int unpack_inside(int argc, char **argv)
@@ -78,6 +91,8 @@ static const struct mode {
     const char *help;
 } modes[] = {
     { "serve", run_serve, serve_inside, true, "loads a model and answers requests on the socket that is descriptor 3" },
+    { "http", run_http, http_inside, true,
+      "runs a program that serves HTTP and hands it requests from the socket that is descriptor 3" },
     { "unpack", unpack_main, unpack_inside, true,
       "unpacks the artifact that is descriptor 3 into the folder that is descriptor 4" },
     { "compile", compile_main, compile_inside, true,

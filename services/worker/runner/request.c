@@ -10,6 +10,8 @@ enum {
     FIELD_CONTENT_TYPE = 2,
     FIELD_ACCEPT = 3,
     FIELD_BODY = 4,
+    FIELD_CUSTOM_ATTRIBUTES = 5,
+    FIELD_INFERENCE_ID = 6,
     FIELD_REQUEST_ID = 101,
 };
 
@@ -31,6 +33,10 @@ static bool field(struct request *r, const struct wire_field *f)
         return text_field(f, &r->accept, &r->accept_len);
     case FIELD_BODY:
         return text_field(f, &r->body, &r->body_len);
+    case FIELD_CUSTOM_ATTRIBUTES:
+        return text_field(f, &r->custom_attributes, &r->custom_attributes_len);
+    case FIELD_INFERENCE_ID:
+        return text_field(f, &r->inference_id, &r->inference_id_len);
     case FIELD_REQUEST_ID:
         r->request_id = f->value;
         return f->type == WIRE_VARINT;

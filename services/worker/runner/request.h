@@ -10,8 +10,9 @@
 #include <stdint.h>
 
 struct request {
-    const char *content_type, *accept, *body; /* not terminated */
-    size_t content_type_len, accept_len, body_len;
+    const char *content_type, *accept, *body; /* not terminated, these and the next */
+    const char *custom_attributes, *inference_id;
+    size_t content_type_len, accept_len, body_len, custom_attributes_len, inference_id_len;
     uint64_t request_id; /* for logs */
 };
 
