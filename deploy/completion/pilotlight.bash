@@ -12,6 +12,7 @@ _pilotlight()
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
         words="up credentials apply get describe delete invoke metrics top cost cost config completion version help"
+        words="up credentials apply get describe delete invoke logs config completion version help"
         COMPREPLY=($(compgen -W "$words" -- "$cur"))
         return
     fi
@@ -109,12 +110,16 @@ _pilotlight()
     metrics)
         case $prev in
         -o | --output) COMPREPLY=($(compgen -W "table json yaml name" -- "$cur")); return ;;
+    logs)
+        case $prev in
+        -o | --output) COMPREPLY=($(compgen -W "text json" -- "$cur")); return ;;
         --tls-ca) COMPREPLY=($(compgen -f -- "$cur")); return ;;
         --tls-cert) COMPREPLY=($(compgen -f -- "$cur")); return ;;
         --tls-key) COMPREPLY=($(compgen -f -- "$cur")); return ;;
         esac
         if [[ $cur == -* ]]; then
             words=" --since --period --output --server --router --control --tls-ca --tls-cert --tls-key --help"
+            words=" --follow --since --until --tail --instance --variant --output --server --router --control --tls-ca --tls-cert --tls-key --help"
         elif [ "$COMP_CWORD" -eq 2 ]; then
             words=$(_pilotlight_names endpoints)
         fi
@@ -195,6 +200,7 @@ _pilotlight()
             words=" --help"
         elif [ "$COMP_CWORD" -eq 2 ]; then
             words="exit-codes manifest up credentials apply get describe delete invoke metrics top cost cost config completion version help"
+            words="exit-codes manifest up credentials apply get describe delete invoke logs config completion version help"
         fi
         ;;
     esac

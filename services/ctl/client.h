@@ -9,6 +9,7 @@
 #include "base/err.h"
 
 #include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct args;
@@ -46,5 +47,12 @@ enum pl_code client_explain(struct client *c, enum client_server server, struct 
 PL_MUST_CHECK enum pl_code client_call(struct client *c, enum client_server server, const char *path,
                                        const ProtobufCMessage *request, const ProtobufCMessageDescriptor *reply,
                                        int64_t timeout_ms, ProtobufCMessage **out_reply, struct pl_err *err);
+
+/* A stream, waited for: 'on_message' gets each message on another thread, with the turn; when it returns false the stream
+ * is ended, and that is PL_OK. 'timeout_ms' 0 = none. */
+PL_MUST_CHECK enum pl_code client_stream(struct client *c, enum client_server server, const char *path,
+                                         const ProtobufCMessage *request, const ProtobufCMessageDescriptor *reply,
+                                         int64_t timeout_ms, bool (*on_message)(void *arg, const void *message),
+                                         void *arg, struct pl_err *err);
 
 #endif

@@ -178,6 +178,7 @@ enum pl_code router_start(struct router **out, struct loop *l, struct rpc *rpc, 
     r->id = *config->router_id ? pl_strdup(config->router_id) : default_id();
     r->open_hosts.fire = open_hosts_due;
     r->recheck.fire = recheck;
+    list_init(&r->log_followers);
     r->snapshot = snapshot_new(l, config->snapshot);
     if (snapshot_next_epoch(r->snapshot, &r->epoch, err) != PL_OK)
         return err->code;
@@ -235,6 +236,7 @@ void router_drain(struct router *r, int64_t grace_ms, void (*drained)(void *arg)
     r->drained_arg = arg;
     loop_timer_clear(r->loop, &r->open_hosts);
     follow_stop(r->follow);
+    router_end_log_followers(r);
     rpc_server_drain(r->server, grace_ms, server_drained, r);
 }
 

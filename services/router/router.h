@@ -5,6 +5,7 @@
 #define ROUTER_ROUTER_H
 
 #include "base/err.h"
+#include "base/list.h"
 #include "loop/loop.h"
 
 #include <stdatomic.h>
@@ -39,6 +40,7 @@ struct router {
     struct snapshot *snapshot;
     struct follow *follow;
     struct rpc_server *server;
+    struct list log_followers; /* log_methods.c */
 
     struct loop_timer open_hosts; /* at the latest */
     atomic_bool serving;
@@ -59,5 +61,10 @@ int router_port(const struct router *r, size_t i);
 /* ---- router_methods.c ---- */
 PL_MUST_CHECK enum pl_code router_listen(struct router *r, struct rpc *rpc, const struct router_config *config,
                                          struct pl_err *err);
+
+
+/* ---- log_methods.c ---- */
+/* Those who follow logs hear that they must go elsewhere. */
+void router_end_log_followers(struct router *r);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "inference/open_inference.pb-c.h"
 #include "pilotlight/v1/instance.pb-c.h"
+#include "pilotlight/v1/log.pb-c.h"
 
 /* Before control has said what is served, NOT_FOUND would be a lie. */
 static bool is_serving(struct rpc_call *call, const struct router *r)
@@ -74,6 +75,16 @@ static const struct rpc_method instance_methods[] = {
     { 0 },
 };
 
+/* A page token has a place for every host. */
+static const struct rpc_method log_methods[] = {
+    { V1("LogService", "ReadLogs"), RPC_UNARY, &pilotlight__v1__read_logs_request__descriptor, read_logs, 512 * KIB },
+    { V1("LogService", "FollowLogs"), RPC_SERVER_STREAM, &pilotlight__v1__follow_logs_request__descriptor, follow_logs,
+      4 * KIB },
+    { V1("LogService", "ListLogStreams"), RPC_UNARY, &pilotlight__v1__list_log_streams_request__descriptor,
+      list_log_streams, 4 * KIB },
+    { 0 },
+};
+
 static const struct rpc_method open_inference_methods[] = {
     { OPEN("ModelInfer"), RPC_UNARY, NULL, model_infer, RPC_MAX_MESSAGE_BYTES },
     { OPEN("ServerLive"), RPC_UNARY, &inference__server_live_request__descriptor, server_live, 4 * KIB },
@@ -94,6 +105,7 @@ enum pl_code router_listen(struct router *r, struct rpc *rpc, const struct route
     const struct rpc_service services[] = {
         { "pilotlight.v1.InferenceService", inference_methods, r },
         { "pilotlight.v1.InstanceService", instance_methods, r },
+        { "pilotlight.v1.LogService", log_methods, r },
         { "inference.GRPCInferenceService", open_inference_methods, r },
     };
     const struct service_config *base = &config->base;

@@ -12,6 +12,11 @@ ROUTER_HANDLER(list_instances);
 ROUTER_HANDLER(list_variant_stats);
 ROUTER_HANDLER(list_hosts);
 
+/* log_methods.c */
+ROUTER_HANDLER(read_logs);
+ROUTER_HANDLER(follow_logs);
+ROUTER_HANDLER(list_log_streams);
+
 /* inference_methods.c */
 ROUTER_HANDLER(server_live);
 ROUTER_HANDLER(server_ready);
