@@ -302,6 +302,9 @@ static void request_over(struct instance *in)
 {
     in->model_us = pl_now_us() - in->request.sent_us;
     in->served++;
+    if (in->prints)
+        instance_log_catch_up(&in->log);
+    in->log.request = 0;
     if (in->state == INSTANCE_STOPPING) {
         let_exit(in);
         return;
@@ -396,7 +399,7 @@ enum pl_code instance_invoke(struct instance *in, struct rpc_bytes *message, uin
                               in->id_text, states[in->state].name);
     in->request.done = done;
     in->request.arg = arg;
-    in->request.request_id = request_id;
+    in->request.request_id = in->log.request = request_id;
     in->request.timeout_ms = timeout_ms;
     in->request.sent_us = pl_now_us();
     in->request.deadline_ms = in->request.sent_us / 1000 + timeout_ms;
@@ -439,12 +442,13 @@ void instance_stop(struct instance *in, const char *reason, int64_t grace_ms, st
 
 /* ---- all of them ---- */
 
-struct instances *instances_new(struct loop *l, struct spawner *s, int64_t host_epoch)
+struct instances *instances_new(struct loop *l, struct spawner *s, struct log_store *logs, int64_t host_epoch)
 {
     struct instances *all = PL_NEW(struct instances);
 
     all->loop = l;
     all->spawner = s;
+    all->logs = logs;
     all->next_id = ((uint64_t)host_epoch << INSTANCE_EPOCH_SHIFT) + 1;
     for (int i = 0; i < INSTANCE_STATE_COUNT; i++)
         list_init(&all->by_state[i]);

@@ -67,7 +67,8 @@ struct instance {
     char *endpoint, *variant;
     int64_t generation;
     int memory_size_mb;
-    bool trial; /* proves a model, serves nobody, is shown to nobody */
+    bool prints; /* it runs the code of its model's owner: what it prints is read before its answer is passed on */
+    bool trial;  /* proves a model, serves nobody, is shown to nobody */
     struct cache_item *model;
 
     struct spawn spawn; /* while it is being made */
@@ -122,7 +123,7 @@ struct instances_observer {
 };
 
 /* Ids grow from host_epoch << 24. */
-struct instances *instances_new(struct loop *l, struct spawner *s, int64_t host_epoch);
+struct instances *instances_new(struct loop *l, struct spawner *s, struct log_store *logs, int64_t host_epoch);
 /* All must have ended. NULL is fine. */
 void instances_free(struct instances *all);
 void instances_observe(struct instances *all, const struct instances_observer *o);

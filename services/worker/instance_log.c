@@ -26,10 +26,10 @@ static void keep(struct instance_log *g, const char *text, size_t n)
                           .text = text,
                           .text_len = n };
 
-    log_debug("instance_log", LOG_STR("endpoint", g->endpoint), LOG_STR("variant", g->variant),
-              LOG_STR("instance", g->instance_text), LOG_STR("line", text));
     if (g->store)
         log_store_append(g->store, g->endpoint, &l);
+    else
+        log_info("zygote_log", LOG_STR("zygote", g->instance_text), LOG_STR("line", text));
 }
 
 static void report_dropped(struct instance_log *g)

@@ -25,7 +25,7 @@ struct log_store;
 
 struct instance_log {
     /* The owner's to set before it is opened; 'request' at any time: 0 = none. */
-    struct log_store *store;
+    struct log_store *store; /* NULL: a zygote's, which go into the worker's own log */
     const char *endpoint, *variant, *instance_text;
     uint64_t instance, request;
 

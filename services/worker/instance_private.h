@@ -10,6 +10,7 @@
 struct instances {
     struct loop *loop;
     struct spawner *spawner;
+    struct log_store *logs;
     uint64_t next_id;
     struct instance *by_id; /* uthash */
     struct list by_state[INSTANCE_STATE_COUNT];

@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct rpc_bytes *load_request(const struct instance *in, const Pilotlight__Internal__V1__VariantSpec *spec)
 {
@@ -143,7 +144,10 @@ static struct instance *instance_new(struct instances *all, const struct instanc
     in->channel.watch.fd = in->log.watch.fd = in->child.watch.fd = -1;
     in->log.endpoint = in->endpoint;
     in->log.variant = in->variant;
-    in->log.instance = in->id_text;
+    in->log.instance = in->id;
+    in->log.instance_text = in->id_text;
+    in->log.store = all->logs;
+    in->prints = strcmp(s->spec->runtime, "xgboost") != 0;
     in->since_ms = pl_now_ms();
     list_init(&in->stops);
     list_push_front(&all->by_state[INSTANCE_STARTING], &in->link);

@@ -43,6 +43,14 @@ const struct config_row worker_config_rows[] = {
                  "largest artifact as unpacked"),
     CONFIG_DURATION(struct worker_config, fetch_timeout_ms, "fetch_timeout", "10m", 1 * CONFIG_SECOND_MS, CONFIG_DAY_MS,
                     "longest time to fetch an artifact, with all attempts"),
+    CONFIG_STRING(struct worker_config, logs_dir, "logs.dir", NULL,
+                  "folder of what instances print; empty for 'logs' in cache_dir"),
+    CONFIG_BYTES(struct worker_config, logs_endpoint_limit_bytes, "logs.endpoint_limit", "64MiB", 2 * MIB, 1 * TIB,
+                 "most of one endpoint; the oldest lines go first"),
+    CONFIG_BYTES(struct worker_config, logs_limit_bytes, "logs.limit", "1GiB", 2 * MIB, 1024 * TIB,
+                 "most of all endpoints together"),
+    CONFIG_DURATION(struct worker_config, logs_retention_ms, "logs.retention", "14d", 60 * CONFIG_SECOND_MS,
+                    3650 * CONFIG_DAY_MS, "lines older than this go; those of an endpoint that was deleted too"),
     CONFIG_BOOL(struct worker_config, allow_http, "allow_http", "false",
                 "fetch artifacts from http:// too, unencrypted"),
     CONFIG_STRINGS(struct worker_config, file_roots, "file_roots", "/",
@@ -72,6 +80,8 @@ enum pl_code worker_config_check(const void *config, struct pl_err *err)
 
     if (c->cache_dir[0] != '/')
         return pl_fail(err, PL_INVALID, "cache_dir", "cache_dir: '%s' is not an absolute path", c->cache_dir);
+    if (c->logs_dir[0] && c->logs_dir[0] != '/')
+        return pl_fail(err, PL_INVALID, "logs.dir", "logs.dir: '%s' is not an absolute path", c->logs_dir);
     if (c->runner[0] && c->runner[0] != '/')
         return pl_fail(err, PL_INVALID, "runner", "runner: '%s' is not an absolute path", c->runner);
     if (c->s3_endpoint[0] && !is_url(c->s3_endpoint))

@@ -27,6 +27,8 @@ struct worker_config {
     int64_t orphan_ms;
     int64_t artifact_limit_bytes, unpacked_limit_bytes;
     int64_t fetch_timeout_ms;
+    char *logs_dir; /* "" = logs in cache_dir */
+    int64_t logs_endpoint_limit_bytes, logs_limit_bytes, logs_retention_ms;
     bool allow_http;
     struct config_strings file_roots;
     char *s3_endpoint, *s3_region, *s3_access_key_id, *s3_secret_access_key, *s3_session_token;

@@ -8,6 +8,7 @@
 #include "capacity.h"
 #include "instance.h"
 #include "log/log.h"
+#include "logs/store.h"
 #include "loop/loop.h"
 #include "membership.h"
 #include "proto/descriptors.h"
@@ -102,7 +103,8 @@ static struct rpc_tls tls_of(const struct worker_config *c)
 static bool all_gone(const struct worker *w)
 {
     return w->server_drained && w->left_control && w->artifacts_idle && w->forests_idle &&
-           instances_count(w->parts.bringup.instances) == 0 && !cache_removing(w->parts.bringup.cache);
+           instances_count(w->parts.bringup.instances) == 0 && !cache_removing(w->parts.bringup.cache) &&
+           log_store_idle(w->parts.logs);
 }
 
 static void recheck(struct loop_timer *t)
@@ -184,6 +186,17 @@ static void on_changed(void *arg)
     watchers_changed(w->parts.watchers);
 }
 
+static enum pl_code start_logs(struct worker *w, const struct worker_config *c, struct pl_err *err)
+{
+    pl_cleanup(pl_free_p) char *dir = c->logs_dir[0] ? pl_strdup(c->logs_dir) : pl_format("%s/logs", c->cache_dir);
+    struct log_store_options o = { .dir = dir,
+                                   .endpoint_limit_bytes = c->logs_endpoint_limit_bytes,
+                                   .limit_bytes = c->logs_limit_bytes,
+                                   .retention_ms = c->logs_retention_ms };
+
+    return log_store_open(&w->parts.logs, w->parts.loop, &o, err);
+}
+
 static enum pl_code start_disk(struct worker *w, const struct worker_config *c, struct pl_err *err)
 {
     pl_cleanup(pl_free_p) char *runner = c->runner[0] ? pl_strdup(c->runner) : default_runner();
@@ -202,7 +215,7 @@ static enum pl_code start_disk(struct worker *w, const struct worker_config *c, 
         return err->code;
     models = cache_models_dir(b->cache);
     spawn.models = models;
-    if (spawner_new(&w->spawner, w->parts.loop, &spawn, err) != PL_OK)
+    if (start_logs(w, c, err) != PL_OK || spawner_new(&w->spawner, w->parts.loop, &spawn, err) != PL_OK)
         return err->code;
     w->parts.host_epoch = cache_epoch(b->cache);
     b->artifacts = artifacts_new(w->parts.loop, b->cache, w->spawner, &o);
@@ -218,7 +231,7 @@ static void start_instances(struct worker *w, const struct worker_config *c)
     };
     struct instances_observer observer = { .died = on_died, .changed = on_changed, .arg = w };
 
-    b->instances = instances_new(w->parts.loop, w->spawner, w->parts.host_epoch);
+    b->instances = instances_new(w->parts.loop, w->spawner, w->parts.logs, w->parts.host_epoch);
     b->capacity = capacity_new(w->parts.loop, b->instances, c->memory_bytes, c->instance_limit);
     w->parts.watchers = watchers_new(w->parts.loop, b->instances, b->capacity, &watch);
     instances_observe(b->instances, &observer);
@@ -304,6 +317,7 @@ void worker_free(struct worker *w)
     watchers_free(w->parts.watchers);
     capacity_free(b->capacity);
     instances_free(b->instances);
+    log_store_close(w->parts.logs);
     artifacts_free(b->artifacts);
     forests_free(b->forests);
     if (b->cache)

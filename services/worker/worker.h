@@ -6,6 +6,7 @@
  *       forests      one compilation for all who ask  compiling
  *       capacity     is there room
  *       instance     states, the one request, the end spawn: how a process is made   channel, answer: what it says
+ *       instance_log what it prints -> logs/: kept on disk, read by log_methods
  *   watch_methods    WatchInstances: routers hear of changes; without routers idle instances stop
  *   membership       heartbeats to control
  *
@@ -26,6 +27,7 @@ struct artifacts;
 struct cache;
 struct capacity;
 struct instances;
+struct log_store;
 struct loop;
 struct membership;
 struct metrics;
@@ -42,6 +44,7 @@ struct worker_parts {
     struct loop *loop;
     struct bringup_parts bringup;
     struct watchers *watchers;
+    struct log_store *logs;
     struct worker_stats *stats;
     const char *host_id;
     int64_t host_epoch;

@@ -5,6 +5,7 @@
 #include "bringup.h"
 #include "cache.h"
 #include "instance.h"
+#include "log_methods.h"
 #include "pilotlight/internal/v1/worker.pb-c.h"
 #include "variant_spec.h"
 #include "watch_methods.h"
@@ -445,5 +446,9 @@ const struct rpc_method worker_methods[] = {
       4 * KIB },
     { SERVICE "WatchInstances", RPC_SERVER_STREAM, &pilotlight__internal__v1__watch_instances_request__descriptor,
       watch_instances, 4 * KIB },
+    { SERVICE "ReadInstanceLogs", RPC_UNARY, &pilotlight__internal__v1__read_instance_logs_request__descriptor,
+      read_instance_logs, 4 * KIB },
+    { SERVICE "ListInstanceLogs", RPC_UNARY, &pilotlight__internal__v1__list_instance_logs_request__descriptor,
+      list_instance_logs, 4 * KIB },
     { 0 },
 };

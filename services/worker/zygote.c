@@ -274,7 +274,7 @@ static enum pl_code run(struct zygote *z, int control, int log, pid_t *out_pid, 
 
 static enum pl_code watch(struct zygote *z, int control, int log, pid_t pid, int pidfd, struct pl_err *err)
 {
-    z->log = (struct instance_log){ .endpoint = "", .variant = "", .instance = z->name };
+    z->log = (struct instance_log){ .endpoint = "", .variant = "", .instance_text = z->name };
     z->control = (struct loop_fd){ .fd = control, .ready = ready };
     if (instance_log_open(&z->log, z->loop, log, err) != PL_OK ||
         loop_fd_add(z->loop, &z->control, EPOLLIN, err) != PL_OK) {

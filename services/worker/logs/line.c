@@ -31,16 +31,19 @@ static size_t character(const unsigned char *s, size_t n)
     return 0;
 }
 
+/* What a character that begins with 'byte' is long; 1 when none does. */
+static size_t length_from(unsigned char byte)
+{
+    return byte >= 0xf0 && byte <= 0xf4 ? 4 : byte >= 0xe0 && byte <= 0xef ? 3 : byte >= 0xc2 && byte <= 0xdf ? 2 : 1;
+}
+
 size_t log_whole_characters(const char *s, size_t n)
 {
     size_t back = 0;
 
-    while (back < 4 && back < n && ((unsigned char)s[n - 1 - back] & 0xc0) == 0x80)
+    while (back < 3 && back < n && ((unsigned char)s[n - 1 - back] & 0xc0) == 0x80)
         back++;
-    if (back == n || back == 4)
-        return n;
-    /* The byte before the continuation bytes begins a character: is it all there? */
-    if ((unsigned char)s[n - 1 - back] >= 0xc2 && character((const unsigned char *)s + n - 1 - back, back + 1) == 0)
+    if (back < n && length_from((unsigned char)s[n - 1 - back]) > back + 1)
         return n - 1 - back;
     return n;
 }
@@ -145,8 +148,9 @@ bool log_line_read(struct log_line *out, const char *s, size_t n)
     if (!take_number(&s, end, 10, &at) || at > INT64_MAX)
         return false;
     out->at_us = (int64_t)at;
-    space = memchr(s, ' ', (size_t)(end - s));
-    if (!space || space == s || space - s > LOG_VARIANT_MAX)
+    for (space = s; space<end && * space> ' ' && *space < 0x7f; space++)
+        ;
+    if (space == end || *space != ' ' || space == s || space - s > LOG_VARIANT_MAX)
         return false;
     out->variant = s;
     out->variant_len = (size_t)(space - s);

@@ -300,7 +300,8 @@ static void read_begin(struct log_store *s, struct log_read *r)
 {
     struct book *b = find_book(s, r->query.endpoint);
 
-    r->segment_count = b ? b->segment_count : 0;
+    /* Who follows asks again and again: mostly there is nothing new, and no file is opened. */
+    r->segment_count = b && (r->streams_wanted || b->last_us > r->query.after_us) ? b->segment_count : 0;
     r->segments = pl_new0(r->segment_count + 1, sizeof(*r->segments));
     for (unsigned i = 0; i < r->segment_count; i++)
         r->segments[i] = b->segments[i].first_us;
