@@ -11,7 +11,7 @@ _pilotlight()
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} words= i word kind=
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words="up credentials apply get describe delete invoke logs config completion version help"
+        words="up credentials apply get describe delete invoke metrics top cost cost logs config completion version help"
         COMPREPLY=($(compgen -W "$words" -- "$cur"))
         return
     fi
@@ -106,6 +106,59 @@ _pilotlight()
             words=$(_pilotlight_names endpoints)
         fi
         ;;
+    metrics)
+        case $prev in
+        -o | --output) COMPREPLY=($(compgen -W "table json yaml name" -- "$cur")); return ;;
+        --tls-ca) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --tls-cert) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --tls-key) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        esac
+        if [[ $cur == -* ]]; then
+            words=" --since --period --output --server --router --control --tls-ca --tls-cert --tls-key --help"
+        elif [ "$COMP_CWORD" -eq 2 ]; then
+            words=$(_pilotlight_names endpoints)
+        fi
+        ;;
+    top)
+        case $prev in
+        -o | --output) COMPREPLY=($(compgen -W "table json yaml name" -- "$cur")); return ;;
+        --tls-ca) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --tls-cert) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --tls-key) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        esac
+        if [[ $cur == -* ]]; then
+            words=" --every --count --output --server --router --control --tls-ca --tls-cert --tls-key --help"
+        elif [ "$COMP_CWORD" -eq 2 ]; then
+            words=$(_pilotlight_names endpoints)
+        fi
+        ;;
+    cost)
+        case $prev in
+        --by) COMPREPLY=($(compgen -W "day endpoint variant" -- "$cur")); return ;;
+        -o | --output) COMPREPLY=($(compgen -W "table json yaml name" -- "$cur")); return ;;
+        --tls-ca) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --tls-cert) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --tls-key) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        esac
+        if [[ $cur == -* ]]; then
+            words=" --from --to --by --output --server --router --control --tls-ca --tls-cert --tls-key --help"
+        elif [ "$COMP_CWORD" -eq 2 ]; then
+            words=$(_pilotlight_names endpoints)
+        fi
+        ;;
+    cost)
+        case $prev in
+        -o | --output) COMPREPLY=($(compgen -W "table json yaml name" -- "$cur")); return ;;
+        --tls-ca) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --tls-cert) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --tls-key) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        esac
+        if [[ $cur == -* ]]; then
+            words=" --requests --duration --memory --bytes --provisioned --output --server --router --control --tls-ca --tls-cert --tls-key --help"
+        elif [ "$COMP_CWORD" -eq 2 ]; then
+            words="estimate"
+        fi
+        ;;
     logs)
         case $prev in
         -o | --output) COMPREPLY=($(compgen -W "text json" -- "$cur")); return ;;
@@ -154,7 +207,7 @@ _pilotlight()
         if [[ $cur == -* ]]; then
             words=" --help"
         elif [ "$COMP_CWORD" -eq 2 ]; then
-            words="exit-codes manifest up credentials apply get describe delete invoke logs config completion version help"
+            words="exit-codes manifest up credentials apply get describe delete invoke metrics top cost cost logs config completion version help"
         fi
         ;;
     esac

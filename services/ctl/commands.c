@@ -137,20 +137,22 @@ static const struct args_option estimate_options[] = {
     { 0, "bytes", ARGS_TEXT, "SIZE", .help = "of a request and its answer together: 600, 4KiB; default 0" },
     { 0, "provisioned", ARGS_COUNT, "N", .fallback = "0", .min = 0, .max = 100000,
       .help = "provisioned concurrency, all month; default 0" },
-    static const struct args_option logs_options[] = {
-        { 'f', "follow", ARGS_FLAG, .help = "go on printing lines as they come, until Ctrl-C" },
-        { 0, "since", ARGS_TEXT, "TIME",
-          .help = "from here on: how long ago (10m, 2h, 1d) or when (2026-02-11T08:15:30Z)" },
-        { 0, "until", ARGS_TEXT, "TIME", .help = "up to here, as --since" },
-        { 'n', "tail", ARGS_COUNT, "N", .max = 10000,
-          .help = "so many of the last lines; default 1000, with --follow 20, with --since all" },
-        { 0, "instance", ARGS_TEXT, "ID", .help = "only of this instance, as `pilotlight get instances` names it" },
-        { 0, "variant", ARGS_TEXT, "NAME", .help = "only of this production variant" },
-        { 'o', "output", ARGS_CHOICE, "FORMAT", .fallback = "text",
-          .choices = (const char *const[]){ "text", "json", NULL },
-          .help = "text (default), or json: one object a line" },
-        { 0 },
-    };
+    { 0 },
+};
+
+static const struct args_option logs_options[] = {
+    { 'f', "follow", ARGS_FLAG, .help = "go on printing lines as they come, until Ctrl-C" },
+    { 0, "since", ARGS_TEXT, "TIME",
+      .help = "from here on: how long ago (10m, 2h, 1d) or when (2026-02-11T08:15:30Z)" },
+    { 0, "until", ARGS_TEXT, "TIME", .help = "up to here, as --since" },
+    { 'n', "tail", ARGS_COUNT, "N", .max = 10000,
+      .help = "so many of the last lines; default 1000, with --follow 20, with --since all" },
+    { 0, "instance", ARGS_TEXT, "ID", .help = "only of this instance, as `pilotlight get instances` names it" },
+    { 0, "variant", ARGS_TEXT, "NAME", .help = "only of this production variant" },
+    { 'o', "output", ARGS_CHOICE, "FORMAT", .fallback = "text",
+      .choices = (const char *const[]){ "text", "json", NULL }, .help = "text (default), or json: one object a line" },
+    { 0 },
+};
 
 static const struct args_option check_options[] = {
     { 'f', "file", ARGS_LIST, "FILE", .help = "manifest, or - for standard input; may be repeated" },
