@@ -48,8 +48,8 @@ PL_MUST_CHECK enum pl_code client_call(struct client *c, enum client_server serv
                                        const ProtobufCMessage *request, const ProtobufCMessageDescriptor *reply,
                                        int64_t timeout_ms, ProtobufCMessage **out_reply, struct pl_err *err);
 
-/* A stream, waited for: 'on_message' gets each message on another thread, with the turn; when it returns false the stream
- * is ended, and that is PL_OK. 'timeout_ms' 0 = none. */
+/* A stream, waited for: 'on_message' gets each message on another thread, with the turn; when it returns false the
+ * stream is ended, and that is PL_OK. 'timeout_ms' 0 = none. */
 PL_MUST_CHECK enum pl_code client_stream(struct client *c, enum client_server server, const char *path,
                                          const ProtobufCMessage *request, const ProtobufCMessageDescriptor *reply,
                                          int64_t timeout_ms, bool (*on_message)(void *arg, const void *message),

@@ -62,7 +62,6 @@ int router_port(const struct router *r, size_t i);
 PL_MUST_CHECK enum pl_code router_listen(struct router *r, struct rpc *rpc, const struct router_config *config,
                                          struct pl_err *err);
 
-
 /* ---- log_methods.c ---- */
 /* Those who follow logs hear that they must go elsewhere. */
 void router_end_log_followers(struct router *r);
