@@ -53,7 +53,6 @@ void world_host_loses_stream(struct world *w, unsigned host);  /* and calls to i
 void world_host_returns(struct world *w, unsigned host);
 void world_kill(struct world *w); /* a random instance, however busy */
 void world_lose(struct world *w); /* likewise, and the router hears of it late */
-void world_lose(struct world *w); /* likewise, and the router hears of it late */
 
 /* The number of the request; 0: refused. */
 unsigned world_request(struct world *w, const char *endpoint);
