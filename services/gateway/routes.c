@@ -20,6 +20,8 @@
 /* Those that are called by X-Amz-Target or by Action and Version. */
 static const struct aws_service *const services[] = {
     &sagemaker_service,
+    &monitoring_service,
+    &scaling_service,
     &sts_service,
     &iam_service,
 };
@@ -133,6 +135,22 @@ static void make_request_id(char out[37])
     (void)snprintf(out, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
 }
 
+/* RPC v2 CBOR, which some SDKs can speak beside JSON: refused in its own form, so that they show the reason. */
+static bool refuse_cbor(struct http_request *r)
+{
+#define WHY "Pilotlight does not speak RPC v2 CBOR: choose the protocol json or query here."
+    _Static_assert(sizeof(WHY) - 1 == 0x4e, "its length is in the message");
+    /* {"__type": ..., "message": WHY} */
+    static const char body[] = "\xa2\x66__type\x78\x19UnknownOperationException\x67message\x78\x4e" WHY;
+#undef WHY
+    const char *protocol = http_header(r, "smithy-protocol");
+    if (!protocol || strcmp(protocol, "rpc-v2-cbor") != 0)
+        return false;
+    http_set_header(r, "smithy-protocol", "rpc-v2-cbor");
+    http_answer(r, 400, "application/cbor", body, sizeof(body) - 1);
+    return true;
+}
+
 static void begin(void *app, struct http_request *r)
 {
     struct gateway *g = app;
@@ -144,6 +162,8 @@ static void begin(void *app, struct http_request *r)
     c->account = g->config->account_id;
     make_request_id(c->request_id);
     metrics_add(g->calls, 1);
+    if (refuse_cbor(r))
+        return;
     find_service(c);
     http_set_header(r, c->protocol == AWS_REST_XML ? "x-amz-request-id" : "x-amzn-RequestId", c->request_id);
     if (!auth_begin(c) || (c->service && !auth_check_service(c)))

@@ -1,0 +1,84 @@
+#include "scaling_shapes.h"
+
+#define STRING(lo, hi) { .type = SHAPE_STRING, .min = (lo), .max = (hi) }
+#define ENUM(list) { .type = SHAPE_STRING, .values = (list) }
+#define LIST(lo, hi, of) { .type = SHAPE_LIST, .min = (lo), .max = (hi), .element = &(of) }
+#define OBJECT(...) { .type = SHAPE_OBJECT, .members = (const struct shape_member[]){ __VA_ARGS__, { 0 } } }
+
+static const char *const namespaces[] = { "sagemaker", NULL };
+static const char *const dimensions[] = { "sagemaker:variant:DesiredProvisionedConcurrency", NULL };
+static const char *const policy_types[] = { "StepScaling", "TargetTrackingScaling", "PredictiveScaling", NULL };
+static const char *const statistics[] = { "Average", "Minimum", "Maximum", "SampleCount", "Sum", NULL };
+
+static const struct shape any = { .type = SHAPE_ANY }, boolean = { .type = SHAPE_BOOL }, time_ = { .type = SHAPE_TIME },
+                          number = { .type = SHAPE_NUMBER };
+static const struct shape name_space = ENUM(namespaces), dimension = ENUM(dimensions), policy_type = ENUM(policy_types),
+                          statistic = ENUM(statistics);
+static const struct shape resource_id = STRING(1, 1600), name = STRING(1, 256), token = STRING(0, 8192),
+                          text = STRING(1, 1600);
+static const struct shape capacity = { .type = SHAPE_INTEGER, .min = 0, .max = 100000 };
+static const struct shape seconds = { .type = SHAPE_INTEGER, .min = 0, .max = 86400 };
+static const struct shape results = { .type = SHAPE_INTEGER, .min = 1, .max = 50 };
+
+#define KEYS                                                                                                           \
+    { "ServiceNamespace", &name_space, true }, { "ResourceId", &resource_id, true },                                   \
+    {                                                                                                                  \
+        "ScalableDimension", &dimension, true                                                                          \
+    }
+#define PAGE                                                                                                           \
+    { "MaxResults", &results, false },                                                                                 \
+    {                                                                                                                  \
+        "NextToken", &token, false                                                                                     \
+    }
+#define FILTERS                                                                                                        \
+    { "ServiceNamespace", &name_space, true }, { "ResourceId", &resource_id, false },                                  \
+    {                                                                                                                  \
+        "ScalableDimension", &dimension, false                                                                         \
+    }
+
+static const struct shape suspended =
+    OBJECT({ "DynamicScalingInSuspended", &boolean, false }, { "DynamicScalingOutSuspended", &boolean, false },
+           { "ScheduledScalingSuspended", &boolean, false });
+const struct shape shape_scaling_register =
+    OBJECT(KEYS, { "MinCapacity", &capacity, false }, { "MaxCapacity", &capacity, false }, { "RoleARN", &text, false },
+           { "SuspendedState", &suspended, false }, { "Tags", &any, false });
+const struct shape shape_scaling_deregister = OBJECT(KEYS);
+
+static const struct shape resource_ids = LIST(0, 50, resource_id), names = LIST(0, 50, name);
+const struct shape shape_scaling_describe_targets =
+    OBJECT({ "ServiceNamespace", &name_space, true }, { "ResourceIds", &resource_ids, false },
+           { "ScalableDimension", &dimension, false }, PAGE);
+
+/* ---- policies ---- */
+
+static const char *const predefined_types[] = { "SageMakerVariantProvisionedConcurrencyUtilization", NULL };
+static const struct shape predefined_type = ENUM(predefined_types);
+static const struct shape predefined =
+    OBJECT({ "PredefinedMetricType", &predefined_type, true }, { "ResourceLabel", &any, false });
+static const struct shape metric_dimension = OBJECT({ "Name", &text, true }, { "Value", &text, true });
+static const struct shape metric_dimensions = LIST(0, 30, metric_dimension);
+static const struct shape customized =
+    OBJECT({ "MetricName", &name, false }, { "Namespace", &name, false }, { "Dimensions", &metric_dimensions, false },
+           { "Statistic", &statistic, false }, { "Unit", &text, false }, { "Metrics", &any, false });
+static const struct shape tracking =
+    OBJECT({ "TargetValue", &number, true }, { "PredefinedMetricSpecification", &predefined, false },
+           { "CustomizedMetricSpecification", &customized, false }, { "ScaleOutCooldown", &seconds, false },
+           { "ScaleInCooldown", &seconds, false }, { "DisableScaleIn", &boolean, false });
+const struct shape shape_scaling_put_policy =
+    OBJECT(KEYS, { "PolicyName", &name, true }, { "PolicyType", &policy_type, false },
+           { "StepScalingPolicyConfiguration", &any, false }, { "PredictiveScalingPolicyConfiguration", &any, false },
+           { "TargetTrackingScalingPolicyConfiguration", &tracking, false });
+const struct shape shape_scaling_delete_policy = OBJECT(KEYS, { "PolicyName", &name, true });
+const struct shape shape_scaling_describe_policies = OBJECT(FILTERS, { "PolicyNames", &names, false }, PAGE);
+
+/* ---- scheduled actions ---- */
+
+static const struct shape action =
+    OBJECT({ "MinCapacity", &capacity, false }, { "MaxCapacity", &capacity, false });
+const struct shape shape_scaling_put_action =
+    OBJECT(KEYS, { "ScheduledActionName", &name, true }, { "Schedule", &text, false }, { "Timezone", &text, false },
+           { "StartTime", &time_, false }, { "EndTime", &time_, false }, { "ScalableTargetAction", &action, false });
+const struct shape shape_scaling_delete_action = OBJECT(KEYS, { "ScheduledActionName", &name, true });
+const struct shape shape_scaling_describe_actions = OBJECT(FILTERS, { "ScheduledActionNames", &names, false }, PAGE);
+const struct shape shape_scaling_describe_activities =
+    OBJECT(FILTERS, { "IncludeNotScaledActivities", &boolean, false }, PAGE);
