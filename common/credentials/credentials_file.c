@@ -143,6 +143,20 @@ enum pl_code credentials_lock(const char *path, int *out_lock, struct pl_err *er
     return PL_OK;
 }
 
+/* Who runs the gateway must be able to read what root writes: the file belongs to whom it did, or its folder does. */
+static bool give_to_owner(int fd, const char *path)
+{
+    struct stat st;
+    pl_cleanup(pl_free_p) char *folder = pl_strdup(path);
+    char *slash = strrchr(folder, '/');
+    if (geteuid() != 0)
+        return true;
+    if (slash)
+        slash[slash == folder] = '\0';
+    bool known = stat(path, &st) == 0 || stat(slash ? folder : ".", &st) == 0;
+    return !known || fchown(fd, st.st_uid, st.st_gid) == 0;
+}
+
 enum pl_code credentials_save(const struct credentials *c, const char *path, struct pl_err *err)
 {
     pl_cleanup(decref_p) json_t *root = to_json(c);
@@ -150,8 +164,8 @@ enum pl_code credentials_save(const struct credentials *c, const char *path, str
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return pl_fail(err, PL_DENIED, NULL, "cannot write %s: %s", temporary, strerror(errno));
-    bool good = fchmod(fd, 0600) == 0 && json_dumpfd(root, fd, JSON_INDENT(2)) == 0 && write(fd, "\n", 1) == 1 &&
-                fsync(fd) == 0;
+    bool good = fchmod(fd, 0600) == 0 && give_to_owner(fd, path) && json_dumpfd(root, fd, JSON_INDENT(2)) == 0 &&
+                write(fd, "\n", 1) == 1 && fsync(fd) == 0;
     good = close(fd) == 0 && good && rename(temporary, path) == 0;
     if (good)
         return PL_OK;
