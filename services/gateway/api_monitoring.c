@@ -58,7 +58,8 @@ bool monitoring_need(struct aws_call *c, const json_t *object, const char *membe
     const json_t *v = json_object_get(object, member);
     if (v && !json_is_null(v))
         return true;
-    aws_fail_as(c, 400, "MissingRequiredParameterException", "MissingParameter", "The parameter %s is required.", member);
+    aws_fail_as(c, 400, "MissingRequiredParameterException", "MissingParameter", "The parameter %s is required.",
+                member);
     return false;
 }
 

@@ -34,10 +34,9 @@ const struct aws_service scaling_service = {
 
 void scaling_fail_upstream(struct aws_call *c, const struct pl_err *err)
 {
-    bool is_target_missing = strncmp(err->message, "No ", 3) == 0;
     switch (err->code) {
     case PL_NOT_FOUND:
-        if (is_target_missing)
+        if (c->operation->handle != scaling_register_target)
             aws_fail_as(c, 400, "ObjectNotFoundException", NULL, "%s", err->message);
         else
             aws_fail(c, AWS_VALIDATION, "%s", err->message);

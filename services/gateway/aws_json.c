@@ -148,10 +148,11 @@ static bool read_iso(const char *text, int64_t *out_ms)
         return false;
     double fraction = 0;
     int hours, minutes;
-    char sign, *end;
+    char sign;
     if (*rest == '.') {
-        fraction = strtod(rest, &end);
-        rest = end;
+        double place = 0.1;
+        for (rest++; *rest >= '0' && *rest <= '9'; rest++, place /= 10)
+            fraction += place * (*rest - '0');
     }
     int64_t offset_s = 0;
     if (*rest == 'Z' || *rest == 'z') {

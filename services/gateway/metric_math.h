@@ -7,7 +7,8 @@
  *     ABS, CEIL, FLOOR
  *
  * What does not come out as a number (1 / 0) is left out. Pure.  Memory: of the arena.
- * Limits: MATH_TEXT_MAX bytes, MATH_DEPTH_MAX brackets inside each other. */
+ * Limits: MATH_TEXT_MAX bytes, MATH_DEPTH_MAX brackets inside each other, and MATH_POINTS_MAX points that all
+ * expressions of one scope may make on their ways: a text of 2 KB could otherwise ask for gigabytes. */
 #ifndef GATEWAY_METRIC_MATH_H
 #define GATEWAY_METRIC_MATH_H
 
@@ -17,8 +18,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MATH_TEXT_MAX  2048
-#define MATH_DEPTH_MAX 32
+#define MATH_TEXT_MAX   2048
+#define MATH_DEPTH_MAX  32
+#define MATH_POINTS_MAX 2000000
 
 struct math_series {
     size_t count;
@@ -33,12 +35,20 @@ struct math_named {
     struct math_series series;
 };
 
+/* What expressions can see, and what they may still use. */
+struct math_scope {
+    struct math_named *named;
+    size_t count;
+    struct arena *arena;
+    int64_t points_left; /* begins with MATH_POINTS_MAX */
+};
+
 enum math_outcome {
     MATH_OK,
-    MATH_WAITS, /* it needs one that is not known yet */
+    MATH_WAITS, /* it needs '*out_waits_for', which is not known yet */
     MATH_WRONG, /* '*out_why' says what */
 };
-enum math_outcome math_evaluate(const char *text, const struct math_named *named, size_t count, struct arena *a,
-                                struct math_series *out, const char **out_why);
+enum math_outcome math_evaluate(const char *text, struct math_scope *scope, struct math_series *out,
+                                size_t *out_waits_for, const char **out_why);
 
 #endif

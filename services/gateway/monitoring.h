@@ -1,7 +1,9 @@
-/* monitoring - CloudWatch's metrics and alarms over our MetricsService and AlarmService: api_monitoring.c has the table.
+/* monitoring - CloudWatch's metrics and alarms over our MetricsService and AlarmService: api_monitoring.c has the
+ * table.
  *
- * Metrics are stored under AWS's own names, so that little is translated: lists, times, statistics' names, and the rules
- * of single calls (1,440 datapoints, one of two lists of statistics). Alarms keep their actions as they are given. */
+ * Metrics are stored under AWS's own names, so that little is translated: lists, times, statistics' names, and the
+ * rules of single calls (1,440 datapoints, one of two lists of statistics). Alarms keep their actions as they are
+ * given. */
 #ifndef GATEWAY_MONITORING_H
 #define GATEWAY_MONITORING_H
 

@@ -81,9 +81,11 @@ static int32_t integer(const json_t *o, const char *member)
 
 static bool read_alarm(struct aws_call *c, Pilotlight__V1__Alarm *a)
 {
-    static const char *const needed[] = { "AlarmName", "ComparisonOperator", "EvaluationPeriods", "Threshold", "Period" };
+    static const char *const needed[] = { "AlarmName", "ComparisonOperator", "EvaluationPeriods", "Threshold",
+                                          "Period" };
     if (json_object_get(c->input, "Metrics") || json_object_get(c->input, "ThresholdMetricId")) {
-        monitoring_invalid(c, "Alarms over metric math and anomaly detection are not offered: an alarm has one metric.");
+        monitoring_invalid(c,
+                           "Alarms over metric math and anomaly detection are not offered: an alarm has one metric.");
         return false;
     }
     for (size_t i = 0; i < PL_COUNT(needed); i++)
@@ -144,8 +146,8 @@ static json_t *alarm_json(struct aws_call *c, const Pilotlight__V1__Alarm *a)
     json_t *o = json_pack(
         "{s:s, s:s, s:o, s:b, s:o, s:o, s:o, s:s, s:s, s:o, s:s, s:s, s:o, s:i, s:i, s:f, s:s}", "AlarmName", a->name,
         "AlarmArn", aws_arn(c, "cloudwatch", arena_format(c->arena, "alarm:%s", a->name)),
-        "AlarmConfigurationUpdatedTimestamp", aws_time(c, a->updated_at_unix_ms), "ActionsEnabled", !a->actions_disabled,
-        "OKActions", texts_json(a->ok_actions, a->n_ok_actions), "AlarmActions",
+        "AlarmConfigurationUpdatedTimestamp", aws_time(c, a->updated_at_unix_ms), "ActionsEnabled",
+        !a->actions_disabled, "OKActions", texts_json(a->ok_actions, a->n_ok_actions), "AlarmActions",
         texts_json(a->alarm_actions, a->n_alarm_actions), "InsufficientDataActions",
         texts_json(a->insufficient_data_actions, a->n_insufficient_data_actions), "StateValue",
         TO_AWS(states, a->state), "StateReason", a->state_reason, "StateUpdatedTimestamp",

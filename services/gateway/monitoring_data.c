@@ -1,7 +1,7 @@
 /* GetMetricData: many metrics and expressions over them, in pages.
  *
  * Everything is asked of control in one request; expressions are then evaluated, those that need others after them; and
- * the points are cut into pages by how many have been given out before. */
+ * the points are cut into pages. */
 #include "monitoring.h"
 
 #include "aws_error.h"
@@ -21,7 +21,7 @@ struct item {
     const char *id, *expression; /* expression NULL: a metric */
     const char *statistic;       /* one of the five by AWS's name, or NULL: the extended one */
     size_t asked;                /* index of its query to control */
-    bool returned;
+    bool returned, on_stack;
     const char *failure; /* of an expression */
     struct math_series series;
 };
@@ -29,20 +29,27 @@ struct item {
 struct data {
     struct item *items;
     size_t count;
-    int64_t skip; /* points given out by earlier pages */
-    int64_t most; /* in this page */
+    size_t first_item, first_point; /* of this page */
+    int64_t most;                   /* points in it */
     bool ascending;
     int64_t start_ms, end_ms;
 };
 
 /* ---- the question ---- */
 
-/* The next page's token is how many points have been given out. */
+/* A page's token says where it starts: "ITEM.POINT". */
 static bool read_token(struct aws_call *c, struct data *d)
 {
-    const char *token = aws_text(c->input, "NextToken");
-    if (!token || !*token || (token[0] == 'p' && pl_parse_i64(token + 1, 0, INT64_MAX, &d->skip)))
+    const char *token = aws_text(c->input, "NextToken"), *dot = token ? strchr(token, '.') : NULL;
+    int64_t item, point;
+    if (!token)
         return true;
+    if (dot && pl_parse_i64(arena_strndup(c->arena, token, (size_t)(dot - token)), 0, 499, &item) &&
+        pl_parse_i64(dot + 1, 0, MOST, &point)) {
+        d->first_item = (size_t)item;
+        d->first_point = (size_t)point;
+        return true;
+    }
     aws_fail_as(c, 400, "InvalidNextToken", "InvalidNextToken", "The next token specified is invalid.");
     return false;
 }
@@ -95,7 +102,7 @@ static Pilotlight__V1__StatisticsQuery *query_of(struct aws_call *c, const struc
     if (!(q->metric = monitoring_metric(c, json_object_get(stat, "Metric"))))
         return NULL;
     (void)aws_integer(stat, "Period", &period);
-    q->period_s = (int32_t)(period > INT32_MAX ? INT32_MAX : period);
+    q->period_s = (int32_t)(period > INT32_MAX ? INT32_MAX / 60 * 60 : period);
     q->unit = TEXT(aws_text(stat, "Unit") ? aws_text(stat, "Unit") : "");
     if (item->statistic)
         return q;
@@ -124,72 +131,74 @@ static void take_points(struct aws_call *c, struct item *item, const Pilotlight_
     }
 }
 
+/* What an expression waits for is evaluated before it, by a stack of our own: each is tried at most twice. */
+static void resolve(struct data *d, struct math_scope *s, size_t first, size_t *stack)
+{
+    size_t depth = 0, waits_for;
+    stack[depth++] = first;
+    while (depth > 0) {
+        size_t i = stack[depth - 1];
+        struct item *item = &d->items[i];
+        item->on_stack = true;
+        enum math_outcome o = math_evaluate(item->expression, s, &item->series, &waits_for, &item->failure);
+        if (o == MATH_WAITS && !d->items[waits_for].failure && !d->items[waits_for].on_stack) {
+            stack[depth++] = waits_for;
+            continue;
+        }
+        if (o == MATH_WAITS)
+            item->failure = d->items[waits_for].on_stack ? "it needs itself" : "it needs an expression that failed";
+        s->named[i].known = o == MATH_OK;
+        s->named[i].series = item->series;
+        item->on_stack = false;
+        depth--;
+    }
+}
+
 static void evaluate(struct aws_call *c, struct data *d)
 {
-    struct math_named *named = arena_get(c->arena, (d->count + 1) * sizeof(*named));
-    bool progress = true;
+    struct math_scope s = { .named = arena_get(c->arena, (d->count + 1) * sizeof(*s.named)),
+                            .count = d->count,
+                            .arena = c->arena,
+                            .points_left = MATH_POINTS_MAX };
+    size_t *stack = arena_get(c->arena, (d->count + 1) * sizeof(*stack));
     for (size_t i = 0; i < d->count; i++)
-        named[i] = (struct math_named){ .id = d->items[i].id,
-                                        .is_metric = !d->items[i].expression,
-                                        .known = !d->items[i].expression,
-                                        .series = d->items[i].series };
-    while (progress) {
-        progress = false;
-        for (size_t i = 0; i < d->count; i++) {
-            struct item *item = &d->items[i];
-            if (named[i].known || item->failure)
-                continue;
-            enum math_outcome o =
-                math_evaluate(item->expression, named, d->count, c->arena, &item->series, &item->failure);
-            if (o == MATH_WAITS)
-                item->failure = NULL;
-            progress |= o != MATH_WAITS;
-            named[i].known = o == MATH_OK;
-            named[i].series = item->series;
-        }
-    }
+        s.named[i] = (struct math_named){ .id = d->items[i].id,
+                                          .is_metric = !d->items[i].expression,
+                                          .known = !d->items[i].expression,
+                                          .series = d->items[i].series };
     for (size_t i = 0; i < d->count; i++)
-        if (!named[i].known && !d->items[i].failure)
-            d->items[i].failure = "it needs itself, or an expression that failed";
+        if (!s.named[i].known && !d->items[i].failure)
+            resolve(d, &s, i, stack);
 }
 
 /* ---- the answer ---- */
 
-/* Adds the item's points of this page; false: there are more than the page holds. */
-static bool add_points(struct aws_call *c, const struct data *d, const struct item *item, int64_t *position, int64_t *given,
-                       json_t *times, json_t *values)
+/* Adds the item's points from 'from' on, as many as the page still holds; how many that was. */
+static size_t add_points(struct aws_call *c, const struct data *d, const struct item *item, size_t from, int64_t left,
+                         json_t *times, json_t *values)
 {
     const struct math_series *s = &item->series;
-    for (size_t i = 0; i < s->count; i++) {
+    size_t i = from;
+    for (; i < s->count && (int64_t)(i - from) < left; i++) {
         size_t at = d->ascending ? i : s->count - 1 - i;
-        if ((*position)++ < d->skip)
-            continue;
-        if (*given == d->most) {
-            (*position)--;
-            return false;
-        }
-        (*given)++;
         json_array_append_new(times, aws_time(c, s->times[at]));
         json_array_append_new(values, json_real(s->values[at]));
     }
-    return true;
+    return i - from;
 }
 
-static const char *label_of(struct aws_call *c, const struct item *item)
+static const char *label_of(const struct item *item)
 {
     const json_t *metric = json_object_get(json_object_get(item->query, "MetricStat"), "Metric");
     const char *label = aws_text(item->query, "Label");
-    (void)c;
     return label ? label : metric ? aws_text(metric, "MetricName") : item->id;
 }
 
 static json_t *result_json(struct aws_call *c, const struct item *item, json_t *times, json_t *values, bool whole)
 {
-    json_t *o = json_pack("{s:s, s:s, s:o, s:o, s:s}", "Id", item->id, "Label", label_of(c, item), "Timestamps", times,
-                          "Values", values, "StatusCode",
-                          item->failure ? "InternalError"
-                          : whole       ? "Complete"
-                                        : "PartialData");
+    const char *status = item->failure ? "InternalError" : whole ? "Complete" : "PartialData";
+    json_t *o = json_pack("{s:s, s:s, s:o, s:o, s:s}", "Id", item->id, "Label", label_of(item), "Timestamps", times,
+                          "Values", values, "StatusCode", status);
     if (item->failure)
         json_object_set_new(o, "Messages",
                             json_pack("[{s:s, s:s}]", "Code", "UnsupportedExpression", "Value",
@@ -200,23 +209,26 @@ static json_t *result_json(struct aws_call *c, const struct item *item, json_t *
 static void answer(struct aws_call *c, struct data *d)
 {
     json_t *results = json_array();
-    int64_t position = 0, given = 0;
-    bool whole = true;
-    for (size_t i = 0; i < d->count && whole; i++) {
+    int64_t left = d->most;
+    size_t i = d->first_item, from = d->first_point;
+    for (; i < d->count; i++, from = 0) {
         const struct item *item = &d->items[i];
-        json_t *times = json_array(), *values = json_array();
-        if (!item->returned || (position + (int64_t)item->series.count < d->skip && !item->failure)) {
-            position += item->returned ? (int64_t)item->series.count : 0;
-            json_decref(times);
-            json_decref(values);
+        if (!item->returned)
             continue;
-        }
-        whole = add_points(c, d, item, &position, &given, times, values);
+        if (left == 0 && item->series.count > from)
+            break;
+        json_t *times = json_array(), *values = json_array();
+        size_t n = add_points(c, d, item, from, left, times, values);
+        bool whole = from + n >= item->series.count;
+        left -= (int64_t)n;
         json_array_append_new(results, result_json(c, item, times, values, whole));
+        from += n;
+        if (!whole)
+            break;
     }
     json_t *out = json_pack("{s:o}", "MetricDataResults", results);
-    if (!whole)
-        json_object_set_new(out, "NextToken", json_string(arena_format(c->arena, "p%lld", (long long)position)));
+    if (i < d->count)
+        json_object_set_new(out, "NextToken", json_string(arena_format(c->arena, "%zu.%zu", i, from)));
     aws_reply(c, out);
 }
 

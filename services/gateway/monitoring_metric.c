@@ -48,7 +48,8 @@ double monitoring_value(const Pilotlight__V1__Datapoint *d, const char *aws_name
 
 char *monitoring_thousands(struct aws_call *c, int64_t n)
 {
-    char *text = arena_format(c->arena, "%lld", (long long)n), *out = arena_get(c->arena, 2 * strlen(text) + 1), *at = out;
+    char *text = arena_format(c->arena, "%lld", (long long)n), *out = arena_get(c->arena, 2 * strlen(text) + 1),
+         *at = out;
     for (size_t left = strlen(text); left > 0; left--) {
         *at++ = text[strlen(text) - left];
         if (left > 1 && left % 3 == 1)
@@ -70,7 +71,8 @@ char **monitoring_texts(struct aws_call *c, const json_t *list, size_t *out_coun
 /* AWS's own pages write this one with and without the first slash. */
 static char *name_space(struct aws_call *c, const char *text)
 {
-    return strcmp(text, "aws/sagemaker/Endpoints") == 0 ? TEXT("/aws/sagemaker/Endpoints") : arena_strdup(c->arena, text);
+    return strcmp(text, "aws/sagemaker/Endpoints") == 0 ? TEXT("/aws/sagemaker/Endpoints")
+                                                        : arena_strdup(c->arena, text);
 }
 
 Pilotlight__V1__Dimension **monitoring_dimensions(struct aws_call *c, const json_t *list, size_t *out_count)
@@ -104,8 +106,8 @@ json_t *monitoring_dimensions_json(const Pilotlight__V1__Metric *m)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < m->n_dimensions; i++)
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s}", "Name", m->dimensions[i]->name, "Value", m->dimensions[i]->value));
+        json_array_append_new(
+            list, json_pack("{s:s, s:s}", "Name", m->dimensions[i]->name, "Value", m->dimensions[i]->value));
     return list;
 }
 
@@ -121,9 +123,9 @@ static void listed(struct aws_call *c, const struct pl_err *status, const void *
         return;
     }
     for (size_t i = 0; i < r->n_metrics; i++)
-        json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "Namespace", r->metrics[i]->namespace_, "MetricName",
-                                              r->metrics[i]->name, "Dimensions",
-                                              monitoring_dimensions_json(r->metrics[i])));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:o}", "Namespace", r->metrics[i]->namespace_, "MetricName",
+                                        r->metrics[i]->name, "Dimensions", monitoring_dimensions_json(r->metrics[i])));
     json_t *result = json_pack("{s:o}", "Metrics", list);
     if (*r->next_page_token)
         json_object_set_new(result, "NextToken", json_string(r->next_page_token));
@@ -232,7 +234,6 @@ static void was_put(struct aws_call *c, const struct pl_err *status, const void 
 void monitoring_put_metric_data(struct aws_call *c)
 {
     Pilotlight__V1__PutMetricDataRequest r = PILOTLIGHT__V1__PUT_METRIC_DATA_REQUEST__INIT;
-    const json_t *data = json_object_get(c->input, "MetricData");
     if (!shape_check(c, &shape_monitoring_put_metric_data) || !monitoring_need(c, c->input, "Namespace") ||
         !monitoring_need(c, c->input, "MetricData"))
         return;
@@ -241,6 +242,7 @@ void monitoring_put_metric_data(struct aws_call *c)
         monitoring_invalid(c, "The value AWS/ for parameter Namespace is invalid.");
         return;
     }
+    const json_t *data = json_object_get(c->input, "MetricData");
     r.n_data = json_array_size(data);
     r.data = arena_get(c->arena, (r.n_data + 1) * sizeof(*r.data));
     for (size_t i = 0; i < r.n_data; i++)

@@ -3,10 +3,28 @@
 #include <ctype.h>
 #include <string.h>
 
-#define STRING(lo, hi) { .type = SHAPE_STRING, .min = (lo), .max = (hi) }
-#define ENUM(list) { .type = SHAPE_STRING, .values = (list) }
-#define LIST(lo, hi, of) { .type = SHAPE_LIST, .min = (lo), .max = (hi), .element = &(of) }
-#define OBJECT(...) { .type = SHAPE_OBJECT, .members = (const struct shape_member[]){ __VA_ARGS__, { 0 } } }
+#define STRING(lo, hi)                                                                                                 \
+    {                                                                                                                  \
+        .type = SHAPE_STRING, .min = (lo), .max = (hi)                                                                 \
+    }
+#define ENUM(list)                                                                                                     \
+    {                                                                                                                  \
+        .type = SHAPE_STRING, .values = (list)                                                                         \
+    }
+#define LIST(lo, hi, of)                                                                                               \
+    {                                                                                                                  \
+        .type = SHAPE_LIST, .min = (lo), .max = (hi), .element = &(of)                                                 \
+    }
+#define OBJECT(...)                                                                                                    \
+    {                                                                                                                  \
+        .type = SHAPE_OBJECT, .members = (const struct shape_member[])                                                 \
+        {                                                                                                              \
+            __VA_ARGS__,                                                                                               \
+            {                                                                                                          \
+                0                                                                                                      \
+            }                                                                                                          \
+        }                                                                                                              \
+    }
 
 /* "[^:].*" */
 static bool is_namespace(const char *s)
@@ -26,11 +44,34 @@ static bool is_id(const char *s)
 }
 
 static const char *const units[] = {
-    "Seconds",          "Microseconds",     "Milliseconds",   "Bytes",           "Kilobytes",        "Megabytes",
-    "Gigabytes",        "Terabytes",        "Bits",           "Kilobits",        "Megabits",         "Gigabits",
-    "Terabits",         "Percent",          "Count",          "Bytes/Second",    "Kilobytes/Second", "Megabytes/Second",
-    "Gigabytes/Second", "Terabytes/Second", "Bits/Second",    "Kilobits/Second", "Megabits/Second",  "Gigabits/Second",
-    "Terabits/Second",  "Count/Second",     "None",           NULL,
+    "Seconds",
+    "Microseconds",
+    "Milliseconds",
+    "Bytes",
+    "Kilobytes",
+    "Megabytes",
+    "Gigabytes",
+    "Terabytes",
+    "Bits",
+    "Kilobits",
+    "Megabits",
+    "Gigabits",
+    "Terabits",
+    "Percent",
+    "Count",
+    "Bytes/Second",
+    "Kilobytes/Second",
+    "Megabytes/Second",
+    "Gigabytes/Second",
+    "Terabytes/Second",
+    "Bits/Second",
+    "Kilobits/Second",
+    "Megabits/Second",
+    "Gigabits/Second",
+    "Terabits/Second",
+    "Count/Second",
+    "None",
+    NULL,
 };
 static const char *const statistics[] = { "SampleCount", "Average", "Sum", "Minimum", "Maximum", NULL };
 static const char *const states[] = { "OK", "ALARM", "INSUFFICIENT_DATA", NULL };
@@ -51,7 +92,8 @@ static const struct shape name_space = {
 static const struct shape id = {
     .type = SHAPE_STRING, .min = 1, .max = 255, .pattern = "[a-z][a-zA-Z0-9_]*", .matches = is_id
 };
-static const struct shape name = STRING(1, 255), value = STRING(1, 1024), text = STRING(1, 1024), token = STRING(0, 8192);
+static const struct shape name = STRING(1, 255), value = STRING(1, 1024), text = STRING(1, 1024),
+                          token = STRING(0, 8192);
 static const struct shape unit = ENUM(units), statistic = ENUM(statistics), state = ENUM(states),
                           comparison = ENUM(comparisons), treatment = ENUM(treatments), low = ENUM(low_sample),
                           order = ENUM(orders), activity = ENUM(activities), alarm_type = ENUM(alarm_types),
@@ -114,18 +156,20 @@ static const struct shape alarm_names = LIST(0, 100, name);
 
 const struct shape shape_monitoring_put_metric_alarm = OBJECT(
     { "AlarmName", &name, false }, { "AlarmDescription", &description, false }, { "ActionsEnabled", &boolean, false },
-    { "OKActions", &actions, false }, { "AlarmActions", &actions, false }, { "InsufficientDataActions", &actions, false },
-    { "MetricName", &name, false }, { "Namespace", &name_space, false }, { "Statistic", &statistic, false },
-    { "ExtendedStatistic", &extended_statistic, false }, { "Dimensions", &dimensions, false }, { "Period", &period, false },
-    { "Unit", &unit, false }, { "EvaluationPeriods", &positive, false }, { "DatapointsToAlarm", &positive, false },
-    { "Threshold", &number, false }, { "ComparisonOperator", &comparison, false }, { "TreatMissingData", &treatment, false },
-    { "EvaluateLowSampleCountPercentile", &low, false }, { "Metrics", &any, false }, { "ThresholdMetricId", &any, false });
+    { "OKActions", &actions, false }, { "AlarmActions", &actions, false },
+    { "InsufficientDataActions", &actions, false }, { "MetricName", &name, false }, { "Namespace", &name_space, false },
+    { "Statistic", &statistic, false }, { "ExtendedStatistic", &extended_statistic, false },
+    { "Dimensions", &dimensions, false }, { "Period", &period, false }, { "Unit", &unit, false },
+    { "EvaluationPeriods", &positive, false }, { "DatapointsToAlarm", &positive, false },
+    { "Threshold", &number, false }, { "ComparisonOperator", &comparison, false },
+    { "TreatMissingData", &treatment, false }, { "EvaluateLowSampleCountPercentile", &low, false },
+    { "Metrics", &any, false }, { "ThresholdMetricId", &any, false });
 
 static const struct shape types = LIST(0, 2, alarm_type);
-const struct shape shape_monitoring_describe_alarms =
-    OBJECT({ "AlarmNames", &alarm_names, false }, { "AlarmNamePrefix", &name, false }, { "AlarmTypes", &types, false },
-           { "ChildrenOfAlarmName", &any, false }, { "ParentsOfAlarmName", &any, false }, { "StateValue", &state, false },
-           { "ActionPrefix", &text, false }, { "MaxRecords", &records, false }, { "NextToken", &token, false });
+const struct shape shape_monitoring_describe_alarms = OBJECT(
+    { "AlarmNames", &alarm_names, false }, { "AlarmNamePrefix", &name, false }, { "AlarmTypes", &types, false },
+    { "ChildrenOfAlarmName", &any, false }, { "ParentsOfAlarmName", &any, false }, { "StateValue", &state, false },
+    { "ActionPrefix", &text, false }, { "MaxRecords", &records, false }, { "NextToken", &token, false });
 const struct shape shape_monitoring_describe_alarms_for_metric =
     OBJECT({ "MetricName", &name, false }, { "Namespace", &name_space, false }, { "Statistic", &statistic, false },
            { "ExtendedStatistic", &extended_statistic, false }, { "Dimensions", &dimensions, false },

@@ -1,5 +1,5 @@
-/* monitoring_shapes - the inputs of CloudWatch's operations, as its service model has them. What they miss although it is
- * required has an error of its own (MissingParameter), so nothing is required here but what is inside of lists. */
+/* monitoring_shapes - the inputs of CloudWatch's operations, as its service model has them. What they miss although it
+ * is required has an error of its own (MissingParameter), so nothing is required here but what is inside of lists. */
 #ifndef GATEWAY_MONITORING_SHAPES_H
 #define GATEWAY_MONITORING_SHAPES_H
 

@@ -8,8 +8,8 @@
 #include <math.h>
 #include <string.h>
 
-#define TEXT(s)      ((char *)(uintptr_t)(s))
-#define MOST         1440
+#define TEXT(s) ((char *)(uintptr_t)(s))
+#define MOST    1440
 
 struct asked {
     int64_t start_ms, end_ms, period_s;
@@ -36,10 +36,11 @@ static bool read_range(struct aws_call *c, struct asked *a)
     int64_t points = (a->end_ms - a->start_ms) / 1000 / a->period_s;
     if (points <= MOST)
         return true;
-    monitoring_combination(c,
-                           "You have requested up to %s datapoints, which exceeds the limit of 1,440. You may reduce the "
-                           "datapoints requested by increasing Period, or decreasing the time range.",
-                           monitoring_thousands(c, points));
+    monitoring_combination(
+        c,
+        "You have requested up to %s datapoints, which exceeds the limit of 1,440. You may reduce the "
+        "datapoints requested by increasing Period, or decreasing the time range.",
+        monitoring_thousands(c, points));
     return false;
 }
 
@@ -48,7 +49,8 @@ static bool read_statistics(struct aws_call *c, struct asked *a)
     a->statistics = json_object_get(c->input, "Statistics");
     a->extended = json_object_get(c->input, "ExtendedStatistics");
     if (!a->statistics && !a->extended) {
-        monitoring_combination(c, "At least one of the parameters Statistics and ExtendedStatistics must be specified.");
+        monitoring_combination(c,
+                               "At least one of the parameters Statistics and ExtendedStatistics must be specified.");
         return false;
     }
     if (!a->statistics || !a->extended)
@@ -60,7 +62,8 @@ static bool read_statistics(struct aws_call *c, struct asked *a)
 static json_t *point_json(struct aws_call *c, const struct asked *a, const Pilotlight__V1__Datapoint *d,
                           const char *unit)
 {
-    json_t *o = json_pack("{s:o, s:s}", "Timestamp", aws_time(c, d->start_unix_ms), "Unit", unit), *extended = json_object();
+    json_t *o = json_pack("{s:o, s:s}", "Timestamp", aws_time(c, d->start_unix_ms), "Unit", unit),
+           *extended = json_object();
     for (size_t i = 0; i < json_array_size(a->statistics); i++) {
         const char *name = json_string_value(json_array_get(a->statistics, i));
         json_object_set_new(o, name, json_real(monitoring_value(d, name)));
@@ -103,7 +106,7 @@ void monitoring_get_metric_statistics(struct aws_call *c)
     if (!shape_check(c, &shape_monitoring_get_metric_statistics) || !(q.metric = monitoring_metric(c, c->input)) ||
         !read_range(c, a) || !read_statistics(c, a))
         return;
-    q.period_s = (int32_t)a->period_s;
+    q.period_s = (int32_t)(a->period_s > INT32_MAX ? INT32_MAX / 60 * 60 : a->period_s);
     q.extended_statistics = monitoring_texts(c, a->extended, &q.n_extended_statistics);
     q.unit = TEXT(aws_text(c->input, "Unit") ? aws_text(c->input, "Unit") : "");
     r.start_unix_ms = a->start_ms;

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "gateway.h"
+#include "gunzip.h"
 #include "log/log.h"
 #include "metrics/metrics.h"
 #include "services.h"
@@ -19,11 +20,7 @@
 
 /* Those that are called by X-Amz-Target or by Action and Version. */
 static const struct aws_service *const services[] = {
-    &sagemaker_service,
-    &monitoring_service,
-    &scaling_service,
-    &sts_service,
-    &iam_service,
+    &sagemaker_service, &monitoring_service, &scaling_service, &sts_service, &iam_service,
 };
 
 /* ---- which service and operation ---- */
@@ -108,10 +105,32 @@ static void too_large(void *app, struct http_request *r)
              (long long)g->config->request_bytes);
 }
 
+/* The body, unpacked when the client has packed it. False: answered. */
+static bool unpack_body(struct aws_call *c, const char **body, size_t *n)
+{
+    const char *encoding = http_header(c->http, "Content-Encoding");
+    size_t limit = (size_t)c->gateway->config->request_bytes;
+    if (!encoding || strcasecmp(encoding, "identity") == 0)
+        return true;
+    enum gunzip_outcome o =
+        strcasecmp(encoding, "gzip") == 0 ? gunzip(*body, *n, limit, c->arena, body, n) : GUNZIP_BROKEN;
+    if (o == GUNZIP_OK)
+        return true;
+    if (o == GUNZIP_TOO_LARGE)
+        aws_fail(c, AWS_TOO_LARGE, "The request's body is larger than %zu bytes (limits.request_bytes) when unpacked.",
+                 limit);
+    else
+        aws_fail(c, AWS_SERIALIZATION, "The request's body is not in its Content-Encoding %.32s; gzip is understood.",
+                 encoding);
+    return false;
+}
+
 static bool read_input(struct aws_call *c)
 {
     size_t n;
     const char *body = http_body(c->http, &n), *why = "";
+    if (!unpack_body(c, &body, &n))
+        return false;
     bool in_url = c->protocol == AWS_QUERY && !is_post(c->http);
     c->input = c->protocol != AWS_QUERY ? aws_json_read(body, n, c->arena, &why)
                : in_url ? aws_query_read(http_query(c->http), strlen(http_query(c->http)), c->arena, &why)

@@ -1,5 +1,5 @@
-/* scaling - Application Auto Scaling for the provisioned concurrency of variants, over our ScalingService: the one scalable
- * dimension there is here. api_scaling.c has the table. */
+/* scaling - Application Auto Scaling for the provisioned concurrency of variants, over our ScalingService: the one
+ * scalable dimension there is here. api_scaling.c has the table. */
 #ifndef GATEWAY_SCALING_H
 #define GATEWAY_SCALING_H
 

@@ -10,7 +10,8 @@
 
 static char *action_arn(struct aws_call *c, const char *endpoint, const char *variant, const char *name)
 {
-    return arena_format(c->arena, "arn:aws:autoscaling:%s:%s:scheduledAction:%s:resource/sagemaker/%s:scheduledActionName/%s",
+    return arena_format(c->arena,
+                        "arn:aws:autoscaling:%s:%s:scheduledAction:%s:resource/sagemaker/%s:scheduledActionName/%s",
                         c->region, c->account, scaling_uuid(c, endpoint, variant, name),
                         scaling_resource_id(c, endpoint, variant), name);
 }
@@ -83,11 +84,11 @@ void scaling_delete_scheduled_action(struct aws_call *c)
 static json_t *action_json(struct aws_call *c, const Pilotlight__V1__ScalingSchedule *s)
 {
     json_t *target = json_object();
-    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "ScheduledActionName", s->name, "ScheduledActionARN",
-                          action_arn(c, s->endpoint_name, s->variant_name, s->name), "ServiceNamespace",
-                          SCALING_NAMESPACE, "ResourceId", scaling_resource_id(c, s->endpoint_name, s->variant_name),
-                          "ScalableDimension", SCALING_DIMENSION, "Schedule", s->expression, "ScalableTargetAction", target,
-                          "CreationTime", aws_time(c, s->created_at_unix_ms));
+    json_t *o = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "ScheduledActionName", s->name, "ScheduledActionARN",
+        action_arn(c, s->endpoint_name, s->variant_name, s->name), "ServiceNamespace", SCALING_NAMESPACE, "ResourceId",
+        scaling_resource_id(c, s->endpoint_name, s->variant_name), "ScalableDimension", SCALING_DIMENSION, "Schedule",
+        s->expression, "ScalableTargetAction", target, "CreationTime", aws_time(c, s->created_at_unix_ms));
     if (s->min_capacity >= 0)
         json_object_set_new(target, "MinCapacity", json_integer(s->min_capacity));
     if (s->max_capacity >= 0)

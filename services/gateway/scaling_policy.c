@@ -11,9 +11,9 @@
 
 static char *policy_arn(struct aws_call *c, const char *endpoint, const char *variant, const char *name)
 {
-    return arena_format(c->arena, "arn:aws:autoscaling:%s:%s:scalingPolicy:%s:resource/sagemaker/%s:policyName/%s", c->region,
-                        c->account, scaling_uuid(c, endpoint, variant, name), scaling_resource_id(c, endpoint, variant),
-                        name);
+    return arena_format(c->arena, "arn:aws:autoscaling:%s:%s:scalingPolicy:%s:resource/sagemaker/%s:policyName/%s",
+                        c->region, c->account, scaling_uuid(c, endpoint, variant, name),
+                        scaling_resource_id(c, endpoint, variant), name);
 }
 
 /* ---- PutScalingPolicy ---- */
@@ -34,15 +34,15 @@ static bool read_metric(struct aws_call *c, const json_t *tracking, Pilotlight__
                *statistic = aws_text(own, "Statistic");
     if (json_object_get(own, "Metrics") || !space || !name) {
         aws_fail(c, AWS_VALIDATION,
-                 "CustomizedMetricSpecification must name one metric by Namespace and MetricName; metric math is not offered.");
+                 "CustomizedMetricSpecification must name one metric by Namespace and MetricName; metric math is not "
+                 "offered.");
         return false;
     }
     p->metric = ARENA_NEW(c->arena, Pilotlight__V1__Metric);
     pilotlight__v1__metric__init(p->metric);
     p->metric->namespace_ = arena_strdup(c->arena, space);
     p->metric->name = arena_strdup(c->arena, name);
-    p->metric->dimensions =
-        monitoring_dimensions(c, json_object_get(own, "Dimensions"), &p->metric->n_dimensions);
+    p->metric->dimensions = monitoring_dimensions(c, json_object_get(own, "Dimensions"), &p->metric->n_dimensions);
     p->statistic = arena_strdup(c->arena, statistic ? monitoring_statistic(statistic) : "average");
     return true;
 }
@@ -54,7 +54,8 @@ static bool read_policy(struct aws_call *c, Pilotlight__V1__ScalingPolicy *p)
     int64_t n;
     if (!tracking || (type && strcmp(type, "TargetTrackingScaling") != 0)) {
         aws_fail(c, AWS_VALIDATION,
-                 "Only PolicyType TargetTrackingScaling, with TargetTrackingScalingPolicyConfiguration, is offered; scheduled "
+                 "Only PolicyType TargetTrackingScaling, with TargetTrackingScalingPolicyConfiguration, is offered; "
+                 "scheduled "
                  "actions change the bounds of a target at certain times.");
         return false;
     }
@@ -82,8 +83,9 @@ static void was_put(struct aws_call *c, const struct pl_err *status, const void 
         return;
     }
     /* Control watches the metric itself: there are no alarms to show. */
-    aws_reply(c, json_pack("{s:s, s:[]}", "PolicyARN",
-                           policy_arn(c, r->policy->endpoint_name, r->policy->variant_name, r->policy->name), "Alarms"));
+    aws_reply(c,
+              json_pack("{s:s, s:[]}", "PolicyARN",
+                        policy_arn(c, r->policy->endpoint_name, r->policy->variant_name, r->policy->name), "Alarms"));
 }
 
 void scaling_put_policy(struct aws_call *c)
@@ -154,14 +156,14 @@ static void policies_listed(struct aws_call *c, const struct pl_err *status, con
     json_t *list = json_array();
     for (size_t i = page.from; i < page.to; i++) {
         const Pilotlight__V1__ScalingPolicy *p = r->policies[i];
-        json_array_append_new(
-            list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:[], s:o}", "PolicyARN",
-                            policy_arn(c, p->endpoint_name, p->variant_name, p->name), "PolicyName", p->name,
-                            "ServiceNamespace", SCALING_NAMESPACE, "ResourceId",
-                            scaling_resource_id(c, p->endpoint_name, p->variant_name), "ScalableDimension",
-                            SCALING_DIMENSION, "PolicyType", "TargetTrackingScaling",
-                            "TargetTrackingScalingPolicyConfiguration", tracking_json(p), "Alarms", "CreationTime",
-                            aws_time(c, p->created_at_unix_ms)));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:[], s:o}", "PolicyARN",
+                                        policy_arn(c, p->endpoint_name, p->variant_name, p->name), "PolicyName",
+                                        p->name, "ServiceNamespace", SCALING_NAMESPACE, "ResourceId",
+                                        scaling_resource_id(c, p->endpoint_name, p->variant_name), "ScalableDimension",
+                                        SCALING_DIMENSION, "PolicyType", "TargetTrackingScaling",
+                                        "TargetTrackingScalingPolicyConfiguration", tracking_json(p), "Alarms",
+                                        "CreationTime", aws_time(c, p->created_at_unix_ms)));
     }
     scaling_reply_list(c, "ScalingPolicies", list, &page);
 }

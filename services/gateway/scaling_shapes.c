@@ -1,9 +1,27 @@
 #include "scaling_shapes.h"
 
-#define STRING(lo, hi) { .type = SHAPE_STRING, .min = (lo), .max = (hi) }
-#define ENUM(list) { .type = SHAPE_STRING, .values = (list) }
-#define LIST(lo, hi, of) { .type = SHAPE_LIST, .min = (lo), .max = (hi), .element = &(of) }
-#define OBJECT(...) { .type = SHAPE_OBJECT, .members = (const struct shape_member[]){ __VA_ARGS__, { 0 } } }
+#define STRING(lo, hi)                                                                                                 \
+    {                                                                                                                  \
+        .type = SHAPE_STRING, .min = (lo), .max = (hi)                                                                 \
+    }
+#define ENUM(list)                                                                                                     \
+    {                                                                                                                  \
+        .type = SHAPE_STRING, .values = (list)                                                                         \
+    }
+#define LIST(lo, hi, of)                                                                                               \
+    {                                                                                                                  \
+        .type = SHAPE_LIST, .min = (lo), .max = (hi), .element = &(of)                                                 \
+    }
+#define OBJECT(...)                                                                                                    \
+    {                                                                                                                  \
+        .type = SHAPE_OBJECT, .members = (const struct shape_member[])                                                 \
+        {                                                                                                              \
+            __VA_ARGS__,                                                                                               \
+            {                                                                                                          \
+                0                                                                                                      \
+            }                                                                                                          \
+        }                                                                                                              \
+    }
 
 static const char *const namespaces[] = { "sagemaker", NULL };
 static const char *const dimensions[] = { "sagemaker:variant:DesiredProvisionedConcurrency", NULL };
@@ -73,8 +91,7 @@ const struct shape shape_scaling_describe_policies = OBJECT(FILTERS, { "PolicyNa
 
 /* ---- scheduled actions ---- */
 
-static const struct shape action =
-    OBJECT({ "MinCapacity", &capacity, false }, { "MaxCapacity", &capacity, false });
+static const struct shape action = OBJECT({ "MinCapacity", &capacity, false }, { "MaxCapacity", &capacity, false });
 const struct shape shape_scaling_put_action =
     OBJECT(KEYS, { "ScheduledActionName", &name, true }, { "Schedule", &text, false }, { "Timezone", &text, false },
            { "StartTime", &time_, false }, { "EndTime", &time_, false }, { "ScalableTargetAction", &action, false });

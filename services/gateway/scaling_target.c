@@ -111,18 +111,18 @@ static bool wanted(struct aws_call *c, const char *resource_id)
 
 static json_t *target_json(struct aws_call *c, const Pilotlight__V1__ScalingTarget *t)
 {
-    return json_pack("{s:s, s:s, s:s, s:i, s:i, s:s, s:o, s:s, s:{s:b, s:b, s:b}}", "ServiceNamespace",
-                     SCALING_NAMESPACE, "ResourceId", scaling_resource_id(c, t->endpoint_name, t->variant_name),
-                     "ScalableDimension", SCALING_DIMENSION, "MinCapacity", t->min_capacity, "MaxCapacity",
-                     t->max_capacity, "RoleARN",
-                     arena_format(c->arena,
-                                  "arn:aws:iam::%s:role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com/"
-                                  "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint",
-                                  c->account),
-                     "CreationTime", aws_time(c, t->created_at_unix_ms), "ScalableTargetARN",
-                     target_arn(c, t->endpoint_name, t->variant_name), "SuspendedState", "DynamicScalingInSuspended",
-                     t->scale_in_suspended, "DynamicScalingOutSuspended", t->scale_out_suspended,
-                     "ScheduledScalingSuspended", t->schedules_suspended);
+    return json_pack(
+        "{s:s, s:s, s:s, s:i, s:i, s:s, s:o, s:s, s:{s:b, s:b, s:b}}", "ServiceNamespace", SCALING_NAMESPACE,
+        "ResourceId", scaling_resource_id(c, t->endpoint_name, t->variant_name), "ScalableDimension", SCALING_DIMENSION,
+        "MinCapacity", t->min_capacity, "MaxCapacity", t->max_capacity, "RoleARN",
+        arena_format(c->arena,
+                     "arn:aws:iam::%s:role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com/"
+                     "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint",
+                     c->account),
+        "CreationTime", aws_time(c, t->created_at_unix_ms), "ScalableTargetARN",
+        target_arn(c, t->endpoint_name, t->variant_name), "SuspendedState", "DynamicScalingInSuspended",
+        t->scale_in_suspended, "DynamicScalingOutSuspended", t->scale_out_suspended, "ScheduledScalingSuspended",
+        t->schedules_suspended);
 }
 
 static void targets_listed(struct aws_call *c, const struct pl_err *status, const void *reply)
@@ -155,13 +155,13 @@ void scaling_describe_targets(struct aws_call *c)
 
 static json_t *activity_json(struct aws_call *c, const Pilotlight__V1__ScalingActivity *a)
 {
-    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:s}", "ActivityId",
-                          scaling_uuid(c, a->id, "", ""), "ServiceNamespace", SCALING_NAMESPACE, "ResourceId",
-                          scaling_resource_id(c, a->endpoint_name, a->variant_name), "ScalableDimension",
-                          SCALING_DIMENSION, "Description", a->description, "Cause", a->cause, "StartTime",
-                          aws_time(c, a->at_unix_ms), "EndTime", aws_time(c, a->at_unix_ms), "StatusCode",
-                          a->successful ? "Successful" : "Failed", "StatusMessage",
-                          a->successful ? "Successfully asked for the provisioned concurrency." : a->detail);
+    json_t *o =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:s}", "ActivityId", scaling_uuid(c, a->id, "", ""),
+                  "ServiceNamespace", SCALING_NAMESPACE, "ResourceId",
+                  scaling_resource_id(c, a->endpoint_name, a->variant_name), "ScalableDimension", SCALING_DIMENSION,
+                  "Description", a->description, "Cause", a->cause, "StartTime", aws_time(c, a->at_unix_ms), "EndTime",
+                  aws_time(c, a->at_unix_ms), "StatusCode", a->successful ? "Successful" : "Failed", "StatusMessage",
+                  a->successful ? "Successfully asked for the provisioned concurrency." : a->detail);
     return o;
 }
 

@@ -5,7 +5,7 @@
 #include "aws_call.h"
 
 extern const struct aws_service sagemaker_service;
-extern const struct aws_service runtime_service; /* REST-JSON */
+extern const struct aws_service runtime_service;    /* REST-JSON */
 extern const struct aws_service monitoring_service; /* CloudWatch */
 extern const struct aws_service scaling_service;    /* Application Auto Scaling */
 extern const struct aws_service sts_service;

@@ -139,6 +139,8 @@ static void check_list(struct walk *w, const struct shape *s, const char *path, 
 {
     size_t i;
     json_t *item;
+    if (w->texts && json_is_string(v) && json_string_length(v) == 0)
+        return; /* an empty list in a form */
     if (!json_is_array(v)) {
         wrong_type(w, path, v, "a list");
         return;
