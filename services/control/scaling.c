@@ -206,13 +206,17 @@ static int32_t bounded(const target_message *t, int32_t capacity)
 static bool look_at(struct scaling *all, target_message *t, const struct rules *rules, int64_t wall_ms)
 {
     struct wish wish = { 0 };
+    char by_schedule[320];
     const char *cause = "its bounds changed";
     int32_t capacity, most;
     struct pl_err err;
     for (size_t i = 0; i < rules->schedule_count; i++) {
         schedule_message *c = rules->schedules[i];
-        if (belongs(t, c->endpoint_name, c->variant_name) && !t->schedules_suspended)
-            (void)run_schedule(all, t, c, wall_ms);
+        if (!belongs(t, c->endpoint_name, c->variant_name) || t->schedules_suspended ||
+            !run_schedule(all, t, c, wall_ms))
+            continue;
+        (void)snprintf(by_schedule, sizeof(by_schedule), "schedule \"%.256s\" changed its bounds", c->name);
+        cause = by_schedule;
     }
     if (scaling_capacity(all->store, t->endpoint_name, t->variant_name, &capacity, &most, &err) != PL_OK) {
         log_debug("target_serves_nothing", LOG_STR("endpoint", t->endpoint_name), LOG_ERR(&err));

@@ -114,6 +114,13 @@ struct math_value math_combine(struct math *m, char op, const struct math_value 
 
 enum fold { FOLD_SUM, FOLD_AVG, FOLD_MIN, FOLD_MAX };
 
+struct function {
+    const char *name;
+    struct math_value (*call)(struct math *m, const struct function *f, const struct math_value *args, size_t count);
+    enum fold fold;         /* SUM to MAX */
+    double (*each)(double); /* ABS to FLOOR */
+};
+
 struct folded {
     double sum, min, max;
     size_t n;
@@ -179,24 +186,26 @@ static struct math_value fold_list(struct math *m, const struct math_value *list
     return out;
 }
 
-static struct math_value call_fold(struct math *m, enum fold kind, const struct math_value *args, size_t count)
+static struct math_value call_fold(struct math *m, const struct function *f, const struct math_value *args,
+                                   size_t count)
 {
     if (count != 1 || args[0].kind == MATH_SCALAR)
         return math_wrong(m, "SUM, AVG, MIN and MAX take one time series or one array of them");
-    return args[0].kind == MATH_SERIES ? fold_series(&args[0].series, kind) : fold_list(m, &args[0], kind);
+    return args[0].kind == MATH_SERIES ? fold_series(&args[0].series, f->fold) : fold_list(m, &args[0], f->fold);
 }
 
-static struct math_value call_each(struct math *m, double (*f)(double), const struct math_value *args, size_t count)
+static struct math_value call_each(struct math *m, const struct function *f, const struct math_value *args,
+                                   size_t count)
 {
     if (count != 1 || args[0].kind == MATH_LIST)
         return math_wrong(m, "ABS, CEIL and FLOOR take one time series or number");
     if (args[0].kind == MATH_SCALAR)
-        return math_scalar(f(args[0].scalar));
+        return math_scalar(f->each(args[0].scalar));
     struct math_value out;
     if (!make_series(m, args[0].series.count, &out))
         return out;
     for (size_t i = 0; i < args[0].series.count; i++)
-        push(&out.series, args[0].series.times[i], f(args[0].series.values[i]));
+        push(&out.series, args[0].series.times[i], f->each(args[0].series.values[i]));
     return out;
 }
 
@@ -213,8 +222,10 @@ static struct math_value all_metrics(struct math *m)
     return out;
 }
 
-static struct math_value call_fill(struct math *m, const struct math_value *args, size_t count)
+static struct math_value call_fill(struct math *m, const struct function *f, const struct math_value *args,
+                                   size_t count)
 {
+    (void)f;
     if (count != 2 || args[0].kind != MATH_SERIES || args[1].kind != MATH_SCALAR)
         return math_wrong(m, "FILL takes a time series and a number");
     struct math_value all = all_metrics(m), times = fold_list(m, &all, FOLD_SUM);
@@ -234,30 +245,39 @@ static struct math_value call_fill(struct math *m, const struct math_value *args
     return out;
 }
 
+static struct math_value call_metrics(struct math *m, const struct function *f, const struct math_value *args,
+                                      size_t count)
+{
+    (void)f;
+    (void)args;
+    return count == 0 ? all_metrics(m) : math_wrong(m, "METRICS takes nothing");
+}
+
+static const struct function functions[] = {
+    { "SUM", call_fold, FOLD_SUM, NULL },        { "AVG", call_fold, FOLD_AVG, NULL },
+    { "MIN", call_fold, FOLD_MIN, NULL },        { "MAX", call_fold, FOLD_MAX, NULL },
+    { "ABS", call_each, FOLD_SUM, fabs },        { "CEIL", call_each, FOLD_SUM, ceil },
+    { "FLOOR", call_each, FOLD_SUM, floor },     { "FILL", call_fill, FOLD_SUM, NULL },
+    { "METRICS", call_metrics, FOLD_SUM, NULL },
+};
+
+static const struct function *find(const char *name)
+{
+    for (size_t i = 0; i < PL_COUNT(functions); i++)
+        if (strcmp(functions[i].name, name) == 0)
+            return &functions[i];
+    return NULL;
+}
+
+bool math_is_function(const char *name)
+{
+    return find(name) != NULL;
+}
+
 struct math_value math_call(struct math *m, const char *name, const struct math_value *args, size_t count)
 {
-    static const struct {
-        const char *name;
-        enum fold kind;
-    } folds[] = { { "SUM", FOLD_SUM }, { "AVG", FOLD_AVG }, { "MIN", FOLD_MIN }, { "MAX", FOLD_MAX } };
-    for (size_t i = 0; i < PL_COUNT(folds); i++)
-        if (strcmp(name, folds[i].name) == 0)
-            return call_fold(m, folds[i].kind, args, count);
-    if (strcmp(name, "ABS") == 0)
-        return call_each(m, fabs, args, count);
-    if (strcmp(name, "CEIL") == 0)
-        return call_each(m, ceil, args, count);
-    if (strcmp(name, "FLOOR") == 0)
-        return call_each(m, floor, args, count);
-    if (strcmp(name, "FILL") == 0)
-        return call_fill(m, args, count);
-    if (strcmp(name, "METRICS") == 0 && count == 0)
-        return all_metrics(m);
-    return math_wrong(
-        m,
-        "there is no function %.32s with these arguments: SUM, AVG, MIN, MAX, ABS, CEIL, FLOOR, FILL and METRICS "
-        "are offered",
-        name);
+    const struct function *f = find(name);
+    return f->call(m, f, args, count);
 }
 
 struct math_value math_spread(struct math *m, double number)

@@ -29,6 +29,8 @@ struct math_value math_wrong(struct math *m, const char *fmt, ...) PL_PRINTF(2, 
 bool math_charge(struct math *m, size_t points);
 /* 'op' is one of + - * / */
 struct math_value math_combine(struct math *m, char op, const struct math_value *a, const struct math_value *b);
+bool math_is_function(const char *name);
+/* 'function' is one. */
 struct math_value math_call(struct math *m, const char *function, const struct math_value *args, size_t count);
 /* The number at every time that a metric has. */
 struct math_value math_spread(struct math *m, double number);

@@ -73,6 +73,10 @@ static struct math_value array(struct parser *p)
 static struct math_value function(struct parser *p, const char *name)
 {
     size_t count;
+    if (!math_is_function(name))
+        return math_wrong(
+            &p->m, "there is no function %.32s: SUM, AVG, MIN, MAX, ABS, CEIL, FLOOR, FILL and METRICS are offered",
+            name);
     if (!take(p, '('))
         return math_wrong(&p->m, "'(' is missing behind %.32s", name);
     struct math_value *args = arguments(p, ')', &count);

@@ -98,6 +98,7 @@ static const struct shape unit = ENUM(units), statistic = ENUM(statistics), stat
                           comparison = ENUM(comparisons), treatment = ENUM(treatments), low = ENUM(low_sample),
                           order = ENUM(orders), activity = ENUM(activities), alarm_type = ENUM(alarm_types),
                           event = ENUM(events);
+static const struct shape any_period = { .type = SHAPE_INTEGER }; /* the operation says what is wrong with it */
 static const struct shape period = { .type = SHAPE_INTEGER, .min = 1 };
 static const struct shape positive = { .type = SHAPE_INTEGER, .min = 1 };
 static const struct shape records = { .type = SHAPE_INTEGER, .min = 1, .max = 100 };
@@ -109,7 +110,7 @@ static const struct shape statistic_list = LIST(1, 5, statistic), extended_stati
 
 const struct shape shape_monitoring_get_metric_statistics =
     OBJECT({ "Namespace", &name_space, false }, { "MetricName", &name, false }, { "Dimensions", &dimensions, false },
-           { "StartTime", &time_, false }, { "EndTime", &time_, false }, { "Period", &period, false },
+           { "StartTime", &time_, false }, { "EndTime", &time_, false }, { "Period", &any_period, false },
            { "Statistics", &statistic_list, false }, { "ExtendedStatistics", &extended_list, false },
            { "Unit", &unit, false });
 

@@ -29,7 +29,7 @@ static bool read_range(struct aws_call *c, struct asked *a)
         return false;
     }
     bool fine = a->period_s == 1 || a->period_s == 5 || a->period_s == 10 || a->period_s == 20 || a->period_s == 30;
-    if (!fine && a->period_s % 60 != 0) {
+    if (!fine && (a->period_s < 60 || a->period_s % 60 != 0)) {
         monitoring_invalid(c, "The parameter Period must be 1, 5, 10, 20, 30 or a multiple of 60.");
         return false;
     }

@@ -139,8 +139,10 @@ static void check_list(struct walk *w, const struct shape *s, const char *path, 
 {
     size_t i;
     json_t *item;
-    if (w->texts && json_is_string(v) && json_string_length(v) == 0)
-        return; /* an empty list in a form */
+    if (w->texts && json_is_string(v) && json_string_length(v) == 0) { /* an empty list in a form */
+        (void)check_range(w, s, path, v, "length", 0);
+        return;
+    }
     if (!json_is_array(v)) {
         wrong_type(w, path, v, "a list");
         return;

@@ -145,7 +145,7 @@ ASK = {"Namespace": "N", "MetricName": "M", "StartTime": HOUR_AGO, "EndTime": NO
      "You may reduce the datapoints requested by increasing Period, or decreasing the time range."),
     ({"Period": 61}, "InvalidParameterValue", "Period"),
     ({"Period": 0}, "InvalidParameterValue", "Period"),
-    ({"Period": 2**33 + 60}, None, ""),
+    ({"Period": 60 * 2**33}, "InvalidParameterValue", "2147483640"),
     ({"Statistics": None}, "InvalidParameterCombination", "At least one of the parameters Statistics and ExtendedStatistics must be specified."),
     ({"ExtendedStatistics": ["p50"]}, "InvalidParameterCombination", "must not be specified together"),
     ({"Statistics": ["Median"]}, "ValidationError", "Member must satisfy enum value set: [SampleCount, Average, Sum, Minimum, Maximum]"),
@@ -404,8 +404,9 @@ def test_an_alarm_with_every_member(cloudwatch, name):
 
 
 def test_an_alarm_goes_off(cloudwatch, space, name):
-    cloudwatch.put_metric_data(Namespace=space, MetricData=[{"MetricName": "m", "Value": 9, "StorageResolution": 1}])
-    cloudwatch.put_metric_alarm(AlarmName=name, Namespace=space, MetricName="m", Statistic="Maximum", Period=60, EvaluationPeriods=1, Threshold=5, ComparisonOperator="GreaterThanThreshold")
+    now = datetime.datetime.now(UTC)
+    cloudwatch.put_metric_data(Namespace=space, MetricData=[{"MetricName": "m", "Value": 9, "StorageResolution": 1, "Timestamp": now - datetime.timedelta(seconds=s)} for s in range(5, 60, 5)])
+    cloudwatch.put_metric_alarm(AlarmName=name, Namespace=space, MetricName="m", Statistic="Maximum", Period=10, EvaluationPeriods=1, Threshold=5, ComparisonOperator="GreaterThanThreshold")
     wait_until(lambda: cloudwatch.describe_alarms(AlarmNames=[name], StateValue="ALARM")["MetricAlarms"], "it goes off")
     (alarm,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
     assert "9" in alarm["StateReason"] and json.loads(alarm["StateReasonData"])

@@ -46,7 +46,8 @@ const metric = (Id, MetricName, Stat) => ({ Id, MetricStat: { Metric: { Namespac
 const queries = { ...range, ScanBy: "TimestampAscending", MetricDataQueries: [metric("m1", "Orders", "Sum"), metric("m2", "Orders", "Maximum"), { Id: "e1", Expression: "m1 / m2", Label: "share" }] };
 const seen = {};
 for await (const page of cloudwatch.paginateGetMetricData({ client, pageSize: 2 }, queries)) for (const r of page.MetricDataResults) (seen[r.Id] ??= []).push(...r.Values);
-assert.deepEqual(seen, { m1: [2, 3, 4], m2: [1, 2, 3], e1: [2, 1.5, 4 / 3] });
+assert.ok(Math.abs(seen.e1.pop() - 4 / 3) < 1e-12);
+assert.deepEqual(seen, { m1: [2, 3, 4], m2: [1, 2, 3], e1: [2, 1.5] });
 await refused(client.send(new cloudwatch.GetMetricDataCommand({ ...queries, NextToken: "other" })), "InvalidNextToken", undefined, 400, "token");
 
 // ---- lists ----

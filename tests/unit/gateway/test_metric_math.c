@@ -102,7 +102,7 @@ static void what_is_wrong_is_said(void **state)
         { "ABS([m1])", "ABS, CEIL and FLOOR take one" },
         { "FILL(m1)", "FILL takes" },
         { "FILL(1, 2)", "FILL takes" },
-        { "METRICS(m1)", "no function METRICS with these arguments" },
+        { "METRICS(m1)", "METRICS takes nothing" },
         { "SEARCH(m1)", "no function SEARCH" },
         { "1.2.3", "is no number" },
         { ".", "is no number" },
