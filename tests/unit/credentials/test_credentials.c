@@ -134,10 +134,39 @@ static void bad_files_are_refused(void **state)
     }
 }
 
+/* What root writes belongs to whom the file did, else to whom its folder does: the gateway has to read it. */
+static void root_gives_the_file_to_its_owner(void **state)
+{
+    char folder[] = "/tmp/pl-credentials-XXXXXX", file[64];
+    struct credentials *c;
+    struct credential key;
+    struct pl_err err;
+    struct stat st;
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(chown(folder, 1234, 1235), 0);
+    snprintf(file, sizeof(file), "%s/keys", folder);
+    assert_int_equal(credentials_load(&c, file, &err), PL_OK);
+    credential_make(&key, CREDENTIAL_ALL, NULL);
+    assert_int_equal(credentials_add(c, &key, &err), PL_OK);
+    assert_int_equal(credentials_save(c, file, &err), PL_OK);
+    assert_int_equal(stat(file, &st), 0);
+    assert_true(st.st_uid == 1234 && st.st_gid == 1235 && (st.st_mode & 0777) == 0600);
+    assert_int_equal(chown(file, 2345, 2346), 0);
+    assert_int_equal(credentials_save(c, file, &err), PL_OK);
+    assert_int_equal(stat(file, &st), 0);
+    assert_true(st.st_uid == 2345 && st.st_gid == 2346 && (st.st_mode & 0777) == 0600);
+    credentials_free(c);
+    unlink(file);
+    rmdir(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(keys_survive_their_file),
-                                        cmocka_unit_test(bad_keys_are_refused),
-                                        cmocka_unit_test(bad_files_are_refused) };
+                                        cmocka_unit_test(bad_keys_are_refused), cmocka_unit_test(bad_files_are_refused),
+                                        cmocka_unit_test(root_gives_the_file_to_its_owner) };
     return cmocka_run_group_tests(tests, make_path, remove_path);
 }
