@@ -97,7 +97,11 @@ static void pin(struct lifecycle *l, struct preparation *p, const Pilotlight__In
         fail(l, p, "the worker host prepared an artifact with another digest than the model's artifact_sha256");
         return;
     }
-    record_pin(v, reply->artifact_sha256, reply->facts);
+    if (*reply->code_sha256 && !is_sha256(reply->code_sha256)) {
+        fail(l, p, "the worker host answered without the code's digest");
+        return;
+    }
+    record_pin(v, reply);
     p->proven = true;
     log_info("model_proven", LOG_STR("endpoint", p->operation->name), LOG_STR("variant", v->variant->variant->name),
              LOG_STR("host", p->host), LOG_STR("sha256", reply->artifact_sha256));

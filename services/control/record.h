@@ -10,6 +10,7 @@
 
 #include "pilotlight/internal/v1/record.pb-c.h"
 #include "pilotlight/internal/v1/watch.pb-c.h"
+#include "pilotlight/internal/v1/worker.pb-c.h"
 #include "pilotlight/v1/endpoint.pb-c.h"
 #include "pilotlight/v1/model.pb-c.h"
 
@@ -50,8 +51,8 @@ Pilotlight__Internal__V1__ServedEndpoint *record_served(const struct limits *l, 
 void record_spec(const struct limits *l, const char *endpoint, const Pilotlight__Internal__V1__EndpointGeneration *g,
                  size_t variant, Pilotlight__Internal__V1__VariantSpec *out);
 /* Digest and facts of a variant that was proven. */
-void record_pin(Pilotlight__Internal__V1__VariantRecord *v, const char *sha256,
-                const Pilotlight__V1__ModelFacts *facts);
+void record_pin(Pilotlight__Internal__V1__VariantRecord *v,
+                const Pilotlight__Internal__V1__PrepareModelResponse *proven);
 /* Replaces a string member of a heap message. */
 void record_set_text(char **member, const char *text);
 

@@ -75,6 +75,7 @@ void record_spec(const struct limits *l, const char *endpoint, const Pilotlight_
     out->generation = g->number;
     out->artifact_uri = r->model->artifact_uri;
     out->artifact_sha256 = *r->variant->artifact_sha256 ? r->variant->artifact_sha256 : r->model->artifact_sha256;
+    out->code_sha256 = r->variant->code_sha256;
     out->runtime = r->model->runtime;
     out->n_environment = r->model->n_environment;
     out->environment = (Pilotlight__Internal__V1__VariantSpec__EnvironmentEntry **)r->model->environment;
@@ -119,9 +120,11 @@ Pilotlight__Internal__V1__ServedEndpoint *record_served(const struct limits *l, 
     return record_copy(&shell.base);
 }
 
-void record_pin(Pilotlight__Internal__V1__VariantRecord *v, const char *sha256, const Pilotlight__V1__ModelFacts *facts)
+void record_pin(Pilotlight__Internal__V1__VariantRecord *v,
+                const Pilotlight__Internal__V1__PrepareModelResponse *proven)
 {
-    record_set_text(&v->variant->artifact_sha256, sha256);
+    record_set_text(&v->variant->artifact_sha256, proven->artifact_sha256);
+    record_set_text(&v->variant->code_sha256, proven->code_sha256);
     record_free(v->variant->facts);
-    v->variant->facts = facts ? record_copy(&facts->base) : NULL;
+    v->variant->facts = proven->facts ? record_copy(&proven->facts->base) : NULL;
 }

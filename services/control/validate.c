@@ -88,6 +88,36 @@ static enum pl_code annotations(const struct limits *l, void *entries, size_t co
     return check_unique("annotations", annotation_key, entries, count, err);
 }
 
+static const char *variable(const Pilotlight__V1__Model *m, const char *key)
+{
+    for (size_t i = 0; i < m->n_environment; i++)
+        if (strcmp(m->environment[i]->key, key) == 0)
+            return m->environment[i]->value;
+    return "";
+}
+
+/* The built-in runtime runs no code: a script that is never run would be a silent lie. */
+static enum pl_code program(const struct limits *l, const Pilotlight__V1__Model *m, struct pl_err *err)
+{
+    const char *folder = variable(m, "SAGEMAKER_SUBMIT_DIRECTORY");
+    if (!*m->runtime || strcmp(m->runtime, "xgboost") == 0) {
+        if (*variable(m, "SAGEMAKER_PROGRAM"))
+            return pl_fail(err, PL_INVALID, "runtime",
+                           "runtime is \"xgboost\", which runs no scripts, but environment[SAGEMAKER_PROGRAM] is "
+                           "\"%.200s\": runtime must be \"python\", or another one that runs it",
+                           variable(m, "SAGEMAKER_PROGRAM"));
+        return PL_OK;
+    }
+    if (strstr(folder, "://"))
+        return check_artifact_uri(l, "environment[SAGEMAKER_SUBMIT_DIRECTORY]", folder, err);
+    if (*folder && strcmp(folder, "/opt/ml/model") != 0 && strncmp(folder, "/opt/ml/model/", 14) != 0)
+        return pl_fail(err, PL_INVALID, "environment",
+                       "environment[SAGEMAKER_SUBMIT_DIRECTORY] is \"%.200s\": it must be a folder of the artifact, "
+                       "/opt/ml/model/..., or an s3://, https:// or file:// URI of an archive",
+                       folder);
+    return PL_OK;
+}
+
 enum pl_code validate_model(const struct limits *l, const Pilotlight__V1__Model *m, struct pl_err *err)
 {
     if (!m)
@@ -98,6 +128,7 @@ enum pl_code validate_model(const struct limits *l, const Pilotlight__V1__Model 
     if (*m->runtime)
         TRY(check_name(l, LIMIT_runtime, "runtime", m->runtime, err));
     TRY(environment(l, m, err));
+    TRY(program(l, m, err));
     TRY(annotations(l, m->annotations, m->n_annotations, err));
     return validate_tags(l, m->tags, m->n_tags, err);
 }

@@ -148,6 +148,8 @@ static void describe_endpoint(const ProtobufCMessage *message)
         if (v->variant)
             limits(v->variant);
         text(2, "artifact SHA-256", v->artifact_sha256);
+        if (*v->code_sha256)
+            text(2, "code SHA-256", v->code_sha256);
         if (v->facts)
             facts(v->facts);
     }

@@ -1,4 +1,4 @@
-/* assignment - binds a blank process to a model: the folder as a descriptor, and the memory size, by its channel. */
+/* assignment - binds a blank process to a model: its folders as descriptors, and the memory size, by its channel. */
 #ifndef WORKER_ASSIGNMENT_H
 #define WORKER_ASSIGNMENT_H
 
@@ -10,7 +10,8 @@ struct sandbox_plan;
 
 struct assignment {
     const char *model; /* the folder; NULL: the process was made for its model */
-    bool exec_model;   /* libraries in it may be loaded */
+    const char *code;  /* that did not come with the model; NULL: none */
+    bool exec_model;   /* libraries in them may be loaded */
     int memory_size_mb;
     unsigned rlimit_mb; /* 0: a control group limits it */
 };

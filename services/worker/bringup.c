@@ -8,6 +8,8 @@
 #include "instance.h"
 #include "loop/loop.h"
 #include "pilotlight/internal/v1/worker.pb-c.h"
+#include "runtimes.h"
+#include "variant_spec.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +25,7 @@ struct bringup {
     struct artifact_wait *wait;
     struct forest_wait *compiling; /* with 'item' */
     struct instance *starting;
-    struct cache_item *item; /* unpacked, not compiled yet: one use */
+    struct cache_item *item, *code; /* unpacked, until an instance has them: one use each */
     struct artifact_times times;
 };
 
@@ -44,24 +46,32 @@ static void started(void *arg, struct instance *in, const struct pl_err *err)
     finish(b, in ? &r : NULL, err);
 }
 
-/* Takes the use of 'item'. */
-static enum pl_code start_on(struct bringup *b, struct cache_item *item, struct pl_err *err)
+/* Takes the uses of the model and of its code. */
+static enum pl_code start_now(struct bringup *b, struct pl_err *err)
 {
+    int64_t bytes = cache_item_unpacked_bytes(b->item) + (b->code ? cache_item_unpacked_bytes(b->code) : 0);
     struct instance_start s = { .spec = b->spec,
-                                .model = item,
+                                .model = b->item,
+                                .code = b->code,
+                                .runtime = runtimes_find(b->parts.runtimes, b->spec->runtime),
                                 .trial = b->trial,
                                 .asked_us = b->asked_us,
-                                .estimate_bytes =
-                                    capacity_estimate(b->spec->memory_size_mb, cache_item_unpacked_bytes(item)),
+                                .estimate_bytes = capacity_estimate(b->spec->memory_size_mb, bytes),
                                 .done = started,
                                 .arg = b };
 
-    if (capacity_admit(b->parts.capacity, s.estimate_bytes, err) != PL_OK) {
-        cache_give(item);
+    if (capacity_admit(b->parts.capacity, s.estimate_bytes, err) != PL_OK)
         return err->code;
-    }
+    b->item = b->code = NULL;
     b->starting = instances_start(b->parts.instances, &s);
     return PL_OK;
+}
+
+static void give_up(struct bringup *b, const struct pl_err *err)
+{
+    cache_give(b->item);
+    cache_give(b->code);
+    finish(b, NULL, err);
 }
 
 static void forest_here(void *arg, int64_t compile_ms)
@@ -71,19 +81,47 @@ static void forest_here(void *arg, int64_t compile_ms)
 
     b->compiling = NULL;
     b->times.compile_ms = compile_ms;
-    if (start_on(b, pl_take(b->item), &failed) != PL_OK)
-        finish(b, NULL, &failed);
+    if (start_now(b, &failed) != PL_OK)
+        give_up(b, &failed);
 }
 
-/* Takes the use of 'item'. On failure nothing is under way. */
-static enum pl_code compile_on(struct bringup *b, struct cache_item *item, struct pl_err *err)
+static enum pl_code compile(struct bringup *b, struct pl_err *err)
 {
-    bool trees = b->spec->runtime[0] == '\0' || strcmp(b->spec->runtime, "xgboost") == 0;
+    bool trees = strcmp(b->spec->runtime, RUNTIME_XGBOOST) == 0;
 
-    if (!trees || cache_item_compiled(item))
-        return start_on(b, item, err);
-    b->item = item;
-    b->compiling = forests_get(b->parts.forests, item, forest_here, b);
+    if (!trees || cache_item_compiled(b->item))
+        return start_now(b, err);
+    b->compiling = forests_get(b->parts.forests, b->item, forest_here, b);
+    return PL_OK;
+}
+
+static void code_here(void *arg, struct cache_item *item, const struct artifact_times *times, const struct pl_err *err)
+{
+    struct bringup *b = arg;
+    struct pl_err failed;
+
+    b->wait = NULL;
+    b->code = item;
+    if (!item) {
+        give_up(b, err);
+        return;
+    }
+    b->times.fetch_ms += times->fetch_ms;
+    b->times.unpack_ms += times->unpack_ms;
+    if (compile(b, &failed) != PL_OK)
+        give_up(b, &failed);
+}
+
+/* The model is here. Where its code is elsewhere, that is next. */
+static enum pl_code go_on(struct bringup *b, struct pl_err *err)
+{
+    const char *uri = variant_spec_code_uri(b->spec);
+    const char *sha256 = b->spec->code_sha256;
+
+    b->code = uri && sha256[0] ? cache_take(b->parts.cache, sha256) : NULL;
+    if (!uri || b->code)
+        return compile(b, err);
+    b->wait = artifacts_get(b->parts.artifacts, uri, sha256, code_here, b);
     return PL_OK;
 }
 
@@ -98,32 +136,34 @@ static void artifact_here(void *arg, struct cache_item *item, const struct artif
         finish(b, NULL, err);
         return;
     }
+    b->item = item;
     b->times = *times;
-    if (compile_on(b, item, &failed) != PL_OK)
-        finish(b, NULL, &failed);
+    if (go_on(b, &failed) != PL_OK)
+        give_up(b, &failed);
 }
 
 enum pl_code bringup_start(const struct bringup_parts *parts, const Pilotlight__Internal__V1__VariantSpec *spec,
                            bool trial, bringup_done_fn *done, void *arg, struct bringup **out, struct pl_err *err)
 {
-    struct cache_item *item = spec->artifact_sha256[0] ? cache_take(parts->cache, spec->artifact_sha256) : NULL;
     struct bringup *b = PL_NEW(struct bringup);
 
     *b = (struct bringup){
         .parts = *parts, .spec = spec, .trial = trial, .asked_us = pl_now_us(), .done = done, .arg = arg
     };
     *out = b;
-    if (!item) {
+    b->item = spec->artifact_sha256[0] ? cache_take(parts->cache, spec->artifact_sha256) : NULL;
+    if (!b->item) {
         b->wait = artifacts_get(parts->artifacts, spec->artifact_uri, spec->artifact_sha256, artifact_here, b);
         return PL_OK;
     }
-    b->times.artifact_bytes = cache_item_artifact_bytes(item);
-    if (compile_on(b, item, err) != PL_OK) {
-        *out = NULL;
-        free(b);
-        return err->code;
-    }
-    return PL_OK;
+    b->times.artifact_bytes = cache_item_artifact_bytes(b->item);
+    if (go_on(b, err) == PL_OK)
+        return PL_OK;
+    *out = NULL;
+    cache_give(b->item);
+    cache_give(b->code);
+    free(b);
+    return err->code;
 }
 
 void bringup_cancel(struct bringup *b)
@@ -133,6 +173,7 @@ void bringup_cancel(struct bringup *b)
     if (b->compiling)
         forest_wait_cancel(b->compiling);
     cache_give(b->item);
+    cache_give(b->code);
     if (b->starting)
         instance_cancel_start(b->starting);
     free(b);

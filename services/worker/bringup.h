@@ -1,6 +1,6 @@
-/* bringup - from a variant's spec to an instance that is ready: cached? else fetch and unpack -> compiled? else compile
- * (runtime xgboost only) -> is there room? -> start. Used by StartInstance, and by PrepareModel with a trial that is
- * stopped as soon as it has said what it knows.
+/* bringup - from a variant's spec to an instance that is ready: cached? else fetch and unpack, the model
+ * and code that does not come with it -> compiled? else compile (runtime xgboost only) -> is there room? -> start. Used
+ * by StartInstance, and by PrepareModel with a trial that is stopped as soon as it has said what it knows.
  *
  * Threads: with the turn.  Memory: a bringup ends with 'done' or with its cancel; 'spec' is not kept, but must live
  * until then. */
@@ -18,6 +18,7 @@ struct cache;
 struct capacity;
 struct instance;
 struct instances;
+struct runtimes;
 struct Pilotlight__Internal__V1__VariantSpec;
 
 struct bringup_parts {
@@ -26,6 +27,7 @@ struct bringup_parts {
     struct forests *forests;
     struct capacity *capacity;
     struct instances *instances;
+    const struct runtimes *runtimes;
 };
 
 struct bringup_result {

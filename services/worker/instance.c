@@ -15,8 +15,6 @@
 #include <string.h>
 #include <sys/wait.h>
 
-/* An idle instance that was told to stop has nothing left to do but to exit. */
-#define EXIT_GRACE_MS 2000
 /* A process that dies closes its files first; the kernel's word on how it died is here well before this. */
 #define DEATH_GRACE_MS 200
 
@@ -101,7 +99,7 @@ void instance_kill(struct instance *in, const char *why)
 static void let_exit(struct instance *in)
 {
     channel_close(&in->channel);
-    loop_timer_set(in->all->loop, &in->timer, pl_now_ms() + EXIT_GRACE_MS);
+    loop_timer_set(in->all->loop, &in->timer, pl_now_ms() + in->exit_grace_ms);
 }
 
 static void release(struct instance *in)
@@ -112,6 +110,7 @@ static void release(struct instance *in)
     if (in->all->observer.changed)
         in->all->observer.changed(in->all->observer.arg);
     cache_give(in->model);
+    cache_give(in->code);
     rpc_bytes_unref(in->start.load);
     free(in->endpoint);
     free(in->variant);

@@ -29,6 +29,7 @@ struct cache_item;
 struct instances;
 struct instance;
 struct rpc_bytes;
+struct runtime;
 struct spawner;
 struct Pilotlight__Internal__V1__VariantSpec;
 
@@ -67,9 +68,11 @@ struct instance {
     char *endpoint, *variant;
     int64_t generation;
     int memory_size_mb;
+    int64_t exit_grace_ms; /* to leave by itself */
     bool prints; /* it runs the code of its model's owner: what it prints is read before its answer is passed on */
     bool trial;  /* proves a model, serves nobody, is shown to nobody */
     struct cache_item *model;
+    struct cache_item *code; /* that did not come with it; NULL: none */
 
     struct spawn spawn; /* while it is being made */
     bool making;
@@ -136,7 +139,8 @@ void instances_each(struct instances *all, void (*visit)(struct instance *in, vo
 
 struct instance_start {
     const struct Pilotlight__Internal__V1__VariantSpec *spec; /* not kept */
-    struct cache_item *model;                                 /* one use; taken over */
+    struct cache_item *model, *code;                          /* one use each; taken over. 'code' may be NULL */
+    const struct runtime *runtime;                            /* lives longer */
     bool trial;
     int64_t asked_us;
     int64_t estimate_bytes;

@@ -7,6 +7,7 @@
 #include "pilotlight/internal/v1/runner.pb-c.h"
 #include "pilotlight/internal/v1/worker.pb-c.h"
 #include "rpc/rpc.h"
+#include "runtimes.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -35,6 +36,9 @@ static struct rpc_bytes *load_request(const struct instance *in, const Pilotligh
     m.n_environment = n;
     m.environment = list;
     m.memory_size_mb = spec->memory_size_mb;
+    m.start_timeout_ms = spec->start_timeout_ms;
+    if (in->code)
+        m.code_dir = (char *)spawn_code_dir(in->all->spawner, spec->runtime, cache_item_dir(in->code));
     len = pilotlight__internal__v1__load_request__get_packed_size(&m);
     packed = pl_new0(len + 1, 1);
     (void)pilotlight__internal__v1__load_request__pack(&m, packed);
@@ -133,6 +137,7 @@ static struct instance *instance_new(struct instances *all, const struct instanc
     in->trial = s->trial;
     in->told = s->trial; /* the end of a trial is no news */
     in->model = s->model;
+    in->code = s->code;
     in->estimate_bytes = s->estimate_bytes;
     in->start.done = s->done;
     in->start.arg = s->arg;
@@ -147,7 +152,8 @@ static struct instance *instance_new(struct instances *all, const struct instanc
     in->log.instance = in->id;
     in->log.instance_text = in->id_text;
     in->log.store = all->logs;
-    in->prints = strcmp(s->spec->runtime, "xgboost") != 0;
+    in->prints = s->runtime->own_code;
+    in->exit_grace_ms = s->runtime->exit_grace_ms;
     in->since_ms = pl_now_ms();
     list_init(&in->stops);
     list_push_front(&all->by_state[INSTANCE_STARTING], &in->link);
@@ -161,6 +167,7 @@ struct instance *instances_start(struct instances *all, const struct instance_st
     struct instance *in = instance_new(all, s);
     struct spawn_spec spec = { .runtime = s->spec->runtime,
                                .model = cache_item_dir(in->model),
+                               .code = in->code ? cache_item_dir(in->code) : NULL,
                                .memory_size_mb = in->memory_size_mb };
 
     in->start.load = load_request(in, s->spec);

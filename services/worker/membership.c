@@ -6,7 +6,6 @@
 #include "loop/loop.h"
 #include "pilotlight/internal/v1/watch.pb-c.h"
 #include "rpc/client.h"
-#include "variant_spec.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -107,8 +106,8 @@ static void beat(struct membership *m)
 
     host.id = m->host_id;
     host.address = m->address;
-    host.n_runtimes = WORKER_RUNTIME_COUNT;
-    host.runtimes = (char **)worker_runtimes;
+    host.n_runtimes = m->runtime_count;
+    host.runtimes = (char **)m->runtimes;
     host.memory_mb = m->memory_mb;
     host.draining = m->leaving;
     req.host = &host;
@@ -133,6 +132,8 @@ struct membership *membership_start(struct loop *l, struct rpc *r, const struct 
     m->address = pl_strdup(o->address);
     m->host_epoch = o->host_epoch;
     m->memory_mb = o->memory_mb;
+    m->runtimes = o->runtimes;
+    m->runtime_count = o->runtime_count;
     m->next.fire = due;
     m->channel = rpc_channel_new(r, o->control, &c);
     beat(m);

@@ -16,6 +16,8 @@ struct membership_options {
     struct rpc_tls tls;
     const char *host_id, *address;
     int64_t host_epoch, memory_mb;
+    char *const *runtimes; /* names; live longer */
+    size_t runtime_count;
 };
 
 /* Sends the first heartbeat at once. */

@@ -1,5 +1,7 @@
 #include "settings.h"
 
+#include "runtimes.h"
+
 #include <string.h>
 
 #define MIB 1048576.0
@@ -51,6 +53,20 @@ const struct config_row worker_config_rows[] = {
                  "most of all endpoints together"),
     CONFIG_DURATION(struct worker_config, logs_retention_ms, "logs.retention", "14d", 60 * CONFIG_SECOND_MS,
                     3650 * CONFIG_DAY_MS, "lines older than this go; those of an endpoint that was deleted too"),
+    CONFIG_STRINGS(struct worker_config, python_interpreters, "python.interpreters", "python=/usr/bin/python3",
+                   "python runtimes, NAME=PATH of its interpreter; models ask for one by its name"),
+    CONFIG_STRINGS(struct worker_config, python_preload, "python.preload", "numpy,scipy,sklearn,joblib,pandas,xgboost",
+                   "modules that are imported once for all instances of a python runtime; what is missing is logged"),
+    CONFIG_STRINGS(struct worker_config, python_folders, "python.folders", NULL,
+                   "folders that instances of python runtimes may read, besides /usr and their interpreter's own"),
+    CONFIG_STRING(struct worker_config, python_folder, "python.folder", NULL,
+                  "folder of the python runtime's own code; empty for lib/pilotlight/python beside the runner's bin"),
+    CONFIG_BOOL(struct worker_config, python_eager, "python.eager", "false",
+                "import python.preload when the worker starts, not when the first model of that runtime comes"),
+    CONFIG_BOOL(struct worker_config, http_enabled, "http.enabled", "true",
+                "offer the http runtime, which runs programs of a model's owner"),
+    CONFIG_STRINGS(struct worker_config, http_folders, "http.folders", NULL,
+                   "folders with programs that models of the http runtime may name by their path, besides /usr"),
     CONFIG_BOOL(struct worker_config, allow_http, "allow_http", "false",
                 "fetch artifacts from http:// too, unencrypted"),
     CONFIG_STRINGS(struct worker_config, file_roots, "file_roots", "/",
@@ -94,5 +110,5 @@ enum pl_code worker_config_check(const void *config, struct pl_err *err)
         if (c->file_roots.items[i][0] != '/')
             return pl_fail(err, PL_INVALID, "file_roots", "file_roots: '%s' is not an absolute path",
                            c->file_roots.items[i]);
-    return PL_OK;
+    return runtimes_check(c, err);
 }

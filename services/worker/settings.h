@@ -29,6 +29,12 @@ struct worker_config {
     int64_t fetch_timeout_ms;
     char *logs_dir; /* "" = logs in cache_dir */
     int64_t logs_endpoint_limit_bytes, logs_limit_bytes, logs_retention_ms;
+    struct config_strings python_interpreters; /* NAME=PATH */
+    struct config_strings python_preload, python_folders;
+    char *python_folder; /* of our own code; "" = beside the programs */
+    bool python_eager;
+    bool http_enabled;
+    struct config_strings http_folders;
     bool allow_http;
     struct config_strings file_roots;
     char *s3_endpoint, *s3_region, *s3_access_key_id, *s3_secret_access_key, *s3_session_token;

@@ -3,6 +3,7 @@
 #include "assignment.h"
 #include "base/mem.h"
 #include "log/log.h"
+#include "runtimes.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/probe.h"
 #include "seats.h"
@@ -13,19 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_RUNTIMES 2
-
-struct runtime {
-    const char *name;
-    enum sandbox_profile profile;
-    char *argv[6];
-    const char *model_dir; /* as an instance sees it */
-    unsigned processes;    /* at most, threads included */
-    bool exec_model;
-    bool eager; /* its zygote and stock are there before the first request */
-    struct stock *stock;
-};
-
 struct spawner {
     struct loop *loop;
     char *runner;
@@ -34,8 +22,9 @@ struct spawner {
     struct sandbox_probe probe;
     struct cgroups *cgroups;
     struct seats *seats;
-    struct runtime runtimes[MAX_RUNTIMES];
-    unsigned runtime_count;
+    struct runtimes *runtimes;
+    struct stock **stocks; /* one for each runtime, in their order */
+    size_t stock_count;
 };
 
 /* ---- what the host can enforce ---- */
@@ -97,41 +86,53 @@ static struct sandbox_plan plan_for(const struct spawner *s, enum sandbox_profil
     return p;
 }
 
-static void add_runtime(struct spawner *s, const struct runtime *r)
+static void add_stock(struct spawner *s, const struct runtime *r)
 {
-    struct runtime *new = &s->runtimes[s->runtime_count++];
     struct sandbox_plan plan = plan_for(s, r->profile);
     struct stock_options o = { .runtime = r->name,
+                               .argv = r->argv,
                                .plan = &plan,
                                .seats = s->seats,
                                .processes = r->processes,
                                .blanks = s->blanks,
                                .exec_model = r->exec_model };
+    struct stock *stock;
 
-    *new = *r;
-    o.argv = new->argv;
-    new->stock = stock_new(s->loop, &o);
-    if (new->eager)
-        stock_fill(new->stock);
+    for (unsigned i = 0; i < SANDBOX_MAX_FOLDERS && r->folders[i]; i++)
+        (void)snprintf(plan.folders[i], sizeof(plan.folders[i]), "%s", r->folders[i]);
+    stock = stock_new(s->loop, &o);
+    s->stocks[s->stock_count++] = stock;
+    if (r->eager)
+        stock_fill(stock);
 }
 
-static void add_runtimes(struct spawner *s)
+/* A program that listens must be alone on its network, and everything that it has started must end with it. */
+static void drop_unsafe(struct spawner *s)
 {
-    struct runtime xgboost = { .name = "xgboost",
-                               .profile = SANDBOX_TREES,
-                               .argv = { s->runner, (char *)"zygote", (char *)"serve", NULL },
-                               .model_dir = ".",
-                               .processes = 1,
-                               .eager = true };
+    static const enum sandbox_feature needed[] = { SANDBOX_NET_NS_BIT, SANDBOX_PID_NS_BIT };
 
-    add_runtime(s, &xgboost);
+    for (size_t i = 0; i < PL_COUNT(needed) && runtimes_find(s->runtimes, RUNTIME_HTTP); i++)
+        if (!((s->probe.features >> needed[i]) & 1u)) {
+            log_warn("runtime_left_out", LOG_STR("runtime", RUNTIME_HTTP),
+                     LOG_STR("missing", sandbox_feature_texts[needed[i]].name),
+                     LOG_STR("why", s->probe.why[needed[i]]));
+            runtimes_drop(s->runtimes, RUNTIME_HTTP);
+        }
 }
 
-static const struct runtime *find_runtime(const struct spawner *s, const char *name)
+static void add_stocks(struct spawner *s)
 {
-    for (unsigned i = 0; i < s->runtime_count; i++)
-        if (strcmp(s->runtimes[i].name, name) == 0)
-            return &s->runtimes[i];
+    drop_unsafe(s);
+    s->stocks = pl_new0(runtimes_count(s->runtimes), sizeof(struct stock *));
+    for (size_t i = 0; i < runtimes_count(s->runtimes); i++)
+        add_stock(s, runtimes_at(s->runtimes, i));
+}
+
+static struct stock *find_stock(const struct spawner *s, const char *runtime)
+{
+    for (size_t i = 0; i < s->stock_count; i++)
+        if (strcmp(runtimes_at(s->runtimes, i)->name, runtime) == 0)
+            return s->stocks[i];
     return NULL;
 }
 
@@ -139,16 +140,17 @@ static const struct runtime *find_runtime(const struct spawner *s, const char *n
 
 void spawn_instance(struct spawner *s, const struct spawn_spec *spec, struct spawn *w)
 {
-    const struct runtime *r = find_runtime(s, spec->runtime);
+    struct stock *stock = find_stock(s, spec->runtime);
     struct pl_err err;
 
     w->stock = NULL;
     w->blank = NULL;
     w->model = spec->model;
+    w->code = spec->code;
     w->memory_size_mb = spec->memory_size_mb;
     w->failures = 0;
-    if (r) {
-        stock_take(r->stock, w);
+    if (stock) {
+        stock_take(stock, w);
         return;
     }
     (void)pl_fail_reason(&err, PL_PRECONDITION, "NO_RUNTIME", "runtime", "this host has no runtime '%.64s'",
@@ -162,11 +164,22 @@ void spawn_cancel(struct spawn *w)
         stock_cancel(w->stock, w);
 }
 
+/* A root in which the contract's folders are. */
+static bool in_own_root(const struct spawner *s, const char *runtime)
+{
+    const struct runtime *r = runtimes_find(s->runtimes, runtime);
+
+    return r && r->own_code && SANDBOX_HAS(s->probe.features, ROOT);
+}
+
 const char *spawn_model_dir(const struct spawner *s, const char *runtime)
 {
-    const struct runtime *r = find_runtime(s, runtime);
+    return in_own_root(s, runtime) ? "/opt/ml/model" : ".";
+}
 
-    return r ? r->model_dir : ".";
+const char *spawn_code_dir(const struct spawner *s, const char *runtime, const char *code)
+{
+    return in_own_root(s, runtime) ? "/opt/ml/code" : code;
 }
 
 bool spawn_over(struct spawner *s, struct seat *seat)
@@ -211,6 +224,7 @@ enum pl_code spawner_new(struct spawner **out, struct loop *l, const struct spaw
     s->models = pl_strdup(o->models);
     s->uid = o->uid;
     s->blanks = o->blanks;
+    s->runtimes = o->runtimes;
     s->cgroups = cgroups_open(o->cgroup_parent);
     s->seats = seats_new(s->cgroups);
     if (sandbox_probe(&s->probe, o->runner, o->uid, err) != PL_OK || report_features(s, require, err) != PL_OK ||
@@ -220,7 +234,7 @@ enum pl_code spawner_new(struct spawner **out, struct loop *l, const struct spaw
     }
     log_info("sandbox_ready", LOG_STR("limits", cgroups_driver(s->cgroups)),
              LOG_BOOL("complete", s->probe.features == SANDBOX_ALL), LOG_BOOL("privileged", s->probe.privileged));
-    add_runtimes(s);
+    add_stocks(s);
     *out = s;
     return PL_OK;
 }
@@ -229,8 +243,9 @@ void spawner_free(struct spawner *s)
 {
     if (!s)
         return;
-    for (unsigned i = 0; i < s->runtime_count; i++)
-        stock_free(s->runtimes[i].stock);
+    for (size_t i = 0; i < s->stock_count; i++)
+        stock_free(s->stocks[i]);
+    free(s->stocks);
     seats_free(s->seats);
     cgroups_close(s->cgroups);
     free(s->models);

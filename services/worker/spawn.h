@@ -23,6 +23,7 @@
 
 struct blank;
 struct loop;
+struct runtimes;
 struct seat;
 struct spawner;
 struct stock;
@@ -36,6 +37,7 @@ struct spawner_options {
     unsigned uid;              /* of instances, when the worker is root */
     unsigned blanks;           /* kept in stock */
     const char *models;        /* the folder in which all models' folders lie */
+    struct runtimes *runtimes; /* outlives it; what cannot be locked in here is dropped from it */
 };
 /* PL_PRECONDITION: no process can be made at all, or something is missing and required. */
 PL_MUST_CHECK enum pl_code spawner_new(struct spawner **out, struct loop *l, const struct spawner_options *o,
@@ -57,7 +59,7 @@ struct spawn {
     struct list link;
     struct stock *stock;
     struct blank *blank; /* that is being made for this one only */
-    const char *model;
+    const char *model, *code;
     int memory_size_mb;
     unsigned failures;
     /* Once, perhaps from inside spawn_instance(). 'p' NULL: 'err' says why not. */
@@ -67,14 +69,16 @@ struct spawn {
 struct spawn_spec {
     const char *runtime;
     const char *model; /* folder; a direct sub-folder of options.models. Kept until 'made' */
+    const char *code;  /* the same, for code that did not come with the model; NULL: none */
     int memory_size_mb;
 };
 /* A process that has its sandbox, its model as its current folder, and waits for LOAD. 'w->made' is set. */
 void spawn_instance(struct spawner *s, const struct spawn_spec *spec, struct spawn *w);
 /* 'made' is not called any more. */
 void spawn_cancel(struct spawn *w);
-/* The model's folder as an instance of this runtime sees it. */
+/* The model's folder as an instance of this runtime sees it, and the code's, which lies at 'code' on this host. */
 const char *spawn_model_dir(const struct spawner *s, const char *runtime);
+const char *spawn_code_dir(const struct spawner *s, const char *runtime, const char *code);
 
 /* After the process has been reaped. True: its memory limit has killed it. */
 bool spawn_over(struct spawner *s, struct seat *seat);

@@ -104,6 +104,7 @@ static enum pl_code assign(struct blank *b, const struct spawn *w, struct pl_err
 {
     const struct stock *s = b->stock;
     struct assignment a = { .model = b->only_for ? NULL : w->model,
+                            .code = w->code,
                             .exec_model = s->o.exec_model,
                             .memory_size_mb = w->memory_size_mb,
                             .rlimit_mb = own_limit(b, w->memory_size_mb) };
@@ -244,6 +245,8 @@ static bool fill_request(struct stock *s, struct blank *b)
     }
     if (b->only_for)
         (void)snprintf(a->request.model, sizeof(a->request.model), "%s", folder_name(b->only_for->model));
+    if (b->only_for && b->only_for->code)
+        (void)snprintf(a->request.code, sizeof(a->request.code), "%s", folder_name(b->only_for->code));
     return good && count >= 0;
 }
 

@@ -2,17 +2,18 @@
 
 #include "artifact_uri.h"
 #include "pilotlight/internal/v1/worker.pb-c.h"
+#include "runtimes.h"
 #include "sink.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#define CODE_VARIABLE       "SAGEMAKER_SUBMIT_DIRECTORY"
 #define NAME_MAX_BYTES      63
 #define MEMORY_MB_MAX       (1 << 20)
 #define TIMEOUT_MS_MAX      3600000
 #define ENVIRONMENT_ENTRIES 256
 #define ENVIRONMENT_BYTES   ((size_t)64 << 10)
-
-const char *const worker_runtimes[WORKER_RUNTIME_COUNT + 1] = { "xgboost", NULL };
 
 static enum pl_code check_name(const char *field, const char *value, struct pl_err *err)
 {
@@ -30,13 +31,19 @@ static enum pl_code check_range(const char *field, int value, int max, struct pl
     return PL_OK;
 }
 
-static enum pl_code check_runtime(const char *runtime, struct pl_err *err)
+static enum pl_code check_runtime(const char *runtime, const struct runtimes *known, struct pl_err *err)
 {
-    for (const char *const *r = worker_runtimes; *r; r++)
-        if (strcmp(*r, runtime) == 0)
-            return PL_OK;
-    return pl_fail(err, PL_INVALID, "spec.runtime", "spec.runtime: '%.64s' is not offered by this host; known is %s",
-                   runtime, worker_runtimes[0]);
+    char list[256] = "";
+
+    if (runtimes_find(known, runtime))
+        return PL_OK;
+    for (size_t i = 0; i < runtimes_count(known); i++) {
+        size_t n = strlen(list);
+
+        (void)snprintf(list + n, sizeof(list) - n, "%s%s", i ? ", " : "", runtimes_at(known, i)->name);
+    }
+    return pl_fail(err, PL_INVALID, "spec.runtime", "spec.runtime: '%.64s' is not offered by this host: it has %s",
+                   runtime, list);
 }
 
 static enum pl_code check_environment(const Pilotlight__Internal__V1__VariantSpec *spec, struct pl_err *err)
@@ -54,12 +61,11 @@ static enum pl_code check_environment(const Pilotlight__Internal__V1__VariantSpe
     return PL_OK;
 }
 
-static enum pl_code check_digest(const char *digest, bool pinned, struct pl_err *err)
+static enum pl_code check_digest(const char *field, const char *digest, bool pinned, struct pl_err *err)
 {
     if ((!digest[0] && !pinned) || sha256_valid(digest))
         return PL_OK;
-    return pl_fail(err, PL_INVALID, "spec.artifact_sha256",
-                   "spec.artifact_sha256: '%.80s' is not 64 lower-case hex digits", digest);
+    return pl_fail(err, PL_INVALID, field, "%s: '%.80s' is not 64 lower-case hex digits", field, digest);
 }
 
 static enum pl_code check_uri(const char *uri, struct pl_err *err)
@@ -72,14 +78,39 @@ static enum pl_code check_uri(const char *uri, struct pl_err *err)
     return PL_OK;
 }
 
-enum pl_code variant_spec_check(const Pilotlight__Internal__V1__VariantSpec *spec, bool pinned, struct pl_err *err)
+const char *variant_spec_code_uri(const Pilotlight__Internal__V1__VariantSpec *spec)
+{
+    if (strcmp(spec->runtime, RUNTIME_XGBOOST) == 0)
+        return NULL;
+    for (size_t i = 0; i < spec->n_environment; i++)
+        if (strcmp(spec->environment[i]->key, CODE_VARIABLE) == 0)
+            return strstr(spec->environment[i]->value, "://") ? spec->environment[i]->value : NULL;
+    return NULL;
+}
+
+static enum pl_code check_code(const Pilotlight__Internal__V1__VariantSpec *spec, bool pinned, struct pl_err *err)
+{
+    const char *uri = variant_spec_code_uri(spec);
+
+    if (!uri)
+        return PL_OK;
+    if (check_uri(uri, err) == PL_OK)
+        return check_digest("spec.code_sha256", spec->code_sha256, pinned, err);
+    (void)pl_err_prefix(err, CODE_VARIABLE);
+    return err->code;
+}
+
+enum pl_code variant_spec_check(const Pilotlight__Internal__V1__VariantSpec *spec, bool pinned,
+                                const struct runtimes *runtimes, struct pl_err *err)
 {
     if (!spec)
         return pl_fail(err, PL_INVALID, "spec", "spec: is missing");
     if (check_name("spec.endpoint_name", spec->endpoint_name, err) != PL_OK ||
         check_name("spec.variant_name", spec->variant_name, err) != PL_OK ||
-        check_uri(spec->artifact_uri, err) != PL_OK || check_digest(spec->artifact_sha256, pinned, err) != PL_OK ||
-        check_runtime(spec->runtime, err) != PL_OK || check_environment(spec, err) != PL_OK ||
+        check_uri(spec->artifact_uri, err) != PL_OK ||
+        check_digest("spec.artifact_sha256", spec->artifact_sha256, pinned, err) != PL_OK ||
+        check_runtime(spec->runtime, runtimes, err) != PL_OK || check_environment(spec, err) != PL_OK ||
+        check_code(spec, pinned, err) != PL_OK ||
         check_range("spec.memory_size_mb", spec->memory_size_mb, MEMORY_MB_MAX, err) != PL_OK ||
         check_range("spec.start_timeout_ms", spec->start_timeout_ms, TIMEOUT_MS_MAX, err) != PL_OK)
         return err->code;

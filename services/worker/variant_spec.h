@@ -7,13 +7,13 @@
 #include <stdbool.h>
 
 struct Pilotlight__Internal__V1__VariantSpec;
+struct runtimes;
 
 /* 'pinned': artifact_sha256 is required. PL_INVALID names the field, its value and the limit. */
 PL_MUST_CHECK enum pl_code variant_spec_check(const struct Pilotlight__Internal__V1__VariantSpec *spec, bool pinned,
-                                              struct pl_err *err);
+                                              const struct runtimes *runtimes, struct pl_err *err);
 
-/* Runtimes that this host offers; NULL-terminated. */
-extern const char *const worker_runtimes[];
-#define WORKER_RUNTIME_COUNT 1
+/* Where code that does not come with the model is: SAGEMAKER_SUBMIT_DIRECTORY, when it is a URI. NULL: no such code. */
+const char *variant_spec_code_uri(const struct Pilotlight__Internal__V1__VariantSpec *spec);
 
 #endif

@@ -9,7 +9,6 @@
 #include "loop/loop.h"
 #include "pilotlight/internal/v1/worker.pb-c.h"
 #include "rpc/server.h"
-#include "variant_spec.h"
 #include "worker_stats.h"
 
 #include <assert.h>
@@ -105,8 +104,8 @@ static bool send_snapshot(struct watcher *v)
     s.n_instances = f.count;
     s.instances = f.list;
     s.load = &load;
-    s.n_runtimes = WORKER_RUNTIME_COUNT;
-    s.runtimes = (char **)worker_runtimes;
+    s.n_runtimes = v->all->options.runtime_count;
+    s.runtimes = (char **)v->all->options.runtimes;
     m.event_case = PILOTLIGHT__INTERNAL__V1__WATCH_INSTANCES_RESPONSE__EVENT_SNAPSHOT;
     m.snapshot = &s;
     sent = send(v, &m);

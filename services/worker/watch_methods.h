@@ -21,6 +21,8 @@ struct watchers_options {
     const char *host_id; /* not copied */
     int64_t host_epoch;
     int64_t orphan_ms;
+    char *const *runtimes; /* names; live longer */
+    size_t runtime_count;
     struct worker_stats *stats;
 };
 

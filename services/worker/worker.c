@@ -13,6 +13,7 @@
 #include "membership.h"
 #include "proto/descriptors.h"
 #include "rpc/server.h"
+#include "runtimes.h"
 #include "settings.h"
 #include "spawn.h"
 #include "watch_methods.h"
@@ -34,6 +35,7 @@
 struct worker {
     struct worker_parts parts;
     struct worker_stats stats;
+    struct runtimes *runtimes;
     struct spawner *spawner;
     struct rpc_server *server;
     struct membership *membership; /* NULL: no control configured */
@@ -215,7 +217,10 @@ static enum pl_code start_disk(struct worker *w, const struct worker_config *c, 
         return err->code;
     models = cache_models_dir(b->cache);
     spawn.models = models;
-    if (start_logs(w, c, err) != PL_OK || spawner_new(&w->spawner, w->parts.loop, &spawn, err) != PL_OK)
+    if (start_logs(w, c, err) != PL_OK || runtimes_new(&w->runtimes, c, runner, err) != PL_OK)
+        return err->code;
+    spawn.runtimes = b->runtimes = w->runtimes;
+    if (spawner_new(&w->spawner, w->parts.loop, &spawn, err) != PL_OK)
         return err->code;
     w->parts.host_epoch = cache_epoch(b->cache);
     b->artifacts = artifacts_new(w->parts.loop, b->cache, w->spawner, &o);
@@ -226,9 +231,12 @@ static enum pl_code start_disk(struct worker *w, const struct worker_config *c, 
 static void start_instances(struct worker *w, const struct worker_config *c)
 {
     struct bringup_parts *b = &w->parts.bringup;
-    struct watchers_options watch = {
-        .host_id = w->host_id, .host_epoch = w->parts.host_epoch, .orphan_ms = c->orphan_ms, .stats = &w->stats
-    };
+    struct watchers_options watch = { .host_id = w->host_id,
+                                      .host_epoch = w->parts.host_epoch,
+                                      .orphan_ms = c->orphan_ms,
+                                      .stats = &w->stats,
+                                      .runtimes = runtimes_names(w->runtimes),
+                                      .runtime_count = runtimes_count(w->runtimes) };
     struct instances_observer observer = { .died = on_died, .changed = on_changed, .arg = w };
 
     b->instances = instances_new(w->parts.loop, w->spawner, w->parts.logs, w->parts.host_epoch);
@@ -263,9 +271,12 @@ static void join_control(struct worker *w, struct rpc *r, const struct worker_co
     pl_cleanup(pl_free_p) char *address = c->advertise[0]
                                               ? pl_strdup(c->advertise)
                                               : default_address(c->base.listen.items[0], rpc_server_port(w->server, 0));
-    struct membership_options o = {
-        .control = c->control, .host_id = w->host_id, .address = address, .host_epoch = w->parts.host_epoch
-    };
+    struct membership_options o = { .control = c->control,
+                                    .host_id = w->host_id,
+                                    .address = address,
+                                    .host_epoch = w->parts.host_epoch,
+                                    .runtimes = runtimes_names(w->runtimes),
+                                    .runtime_count = runtimes_count(w->runtimes) };
 
     capacity_load(w->parts.bringup.capacity, &load);
     o.memory_mb = load.memory_mb;
@@ -323,6 +334,7 @@ void worker_free(struct worker *w)
     if (b->cache)
         cache_close(b->cache);
     spawner_free(w->spawner);
+    runtimes_free(w->runtimes);
     loop_timer_clear(w->parts.loop, &w->recheck);
     free(w->host_id);
     free(w);

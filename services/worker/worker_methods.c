@@ -134,7 +134,7 @@ static void start_instance(struct rpc_call *call, const void *message, void *ser
     struct worker_parts *w = service;
     struct pl_err err;
 
-    if (check_serving(w, &err) != PL_OK || variant_spec_check(req->spec, true, &err) != PL_OK ||
+    if (check_serving(w, &err) != PL_OK || variant_spec_check(req->spec, true, w->bringup.runtimes, &err) != PL_OK ||
         check_epoch(w, req->router_epoch, &err) != PL_OK) {
         rpc_fail(call, &err);
         return;
@@ -186,6 +186,8 @@ static void proof_over(struct instance_stop *s)
     if (p->call) {
         fill_facts(&facts, p->instance, &p->times, cache_item_unpacked_bytes(model));
         m.artifact_sha256 = (char *)cache_item_sha256(model);
+        if (p->instance->code)
+            m.code_sha256 = (char *)cache_item_sha256(p->instance->code);
         m.facts = &facts;
         rpc_reply(p->call, &m.base);
     }
@@ -215,7 +217,7 @@ static void prepare_model(struct rpc_call *call, const void *message, void *serv
     struct worker_parts *w = service;
     struct pl_err err;
 
-    if (check_serving(w, &err) != PL_OK || variant_spec_check(req->spec, false, &err) != PL_OK) {
+    if (check_serving(w, &err) != PL_OK || variant_spec_check(req->spec, false, w->bringup.runtimes, &err) != PL_OK) {
         rpc_fail(call, &err);
         return;
     }

@@ -26,6 +26,8 @@ struct enter {
     unsigned cgroup_count;
     char model[ZYGOTE_MODEL_BYTES]; /* "" or a folder of plan->models */
     int model_fd;
+    char code[ZYGOTE_MODEL_BYTES]; /* the same for code that did not come with the model */
+    int code_fd;
     unsigned rlimit_mb, file_limit_mb;
     char detail[256];
 };
@@ -49,8 +51,10 @@ void enter_stage_or_exit(struct enter *e, enum stage stage);
 /* ---- root.c: the steps that touch mounts ---- */
 int root_make_namespace(struct enter *e);
 int root_build(struct enter *e);
-int root_bind_model(struct enter *e);  /* e->model below /models becomes e->model_fd; nothing else of /models is left */
+int root_bind_model(
+    struct enter *e); /* e->model below /models becomes e->model_fd, e->code e->code_fd; no more is left */
 int root_mount_model(struct enter *e); /* e->model_fd appears at profile->model_at and becomes the current folder */
+int root_mount_code(struct enter *e);  /* e->code_fd appears at profile->code_at */
 int root_mount_scratch(struct enter *e);
 
 #define ROOT_MODELS "/models"

@@ -213,6 +213,55 @@ static const struct filter_rule events[] = {
     ANY("getpriority"),
 };
 
+/* Programs of the model's owner: what shells, C libraries and language runtimes ask for when they start. */
+static const struct filter_rule programs[] = {
+    MASKED("clone", 0,
+           CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP,
+           0),
+    ANY("fork"),
+    ANY("vfork"),
+    ANY("execve"),
+    ANY("execveat"),
+    ANY("wait4"),
+    ANY("waitid"),
+    ANY("setpgid"),
+    ANY("setsid"),
+    ANY("arch_prctl"),
+    ANY("capget"),
+    ANY("alarm"),
+    ANY("setitimer"),
+    ANY("getitimer"),
+    ANY("timer_create"),
+    ANY("timer_settime"),
+    ANY("timer_gettime"),
+    ANY("timer_delete"),
+    ANY("signalfd4"),
+    ANY("setpriority"),
+    ANY("splice"),
+    ANY("sched_get_priority_max"),
+    ANY("sched_get_priority_min"),
+    EQUAL("prctl", 0, PR_SET_PDEATHSIG),
+    EQUAL("prctl", 0, PR_GET_DUMPABLE),
+    EQUAL("prctl", 0, PR_SET_NO_NEW_PRIVS),
+    EQUAL("prctl", 0, PR_CAPBSET_READ),
+};
+
+/* All of these work on file descriptors, and those come from socket() and accept() alone. */
+static const struct filter_rule sockets[] = {
+    EQUAL("socket", 0, AF_UNIX),
+    EQUAL("socket", 0, AF_INET),
+    EQUAL("socket", 0, AF_INET6),
+    ANY("bind"),
+    ANY("listen"),
+    ANY("accept"),
+    ANY("accept4"),
+    ANY("connect"),
+    ANY("setsockopt"),
+    ANY("getpeername"),
+    ANY("sendmmsg"),
+    ANY("recvmmsg"),
+};
+
 static const struct filter_rule alone[] = { ANY("tgkill"), ANY("tkill"), ANY("kill") };
 
 #define GROUP(id, table)                                                                                               \
@@ -220,10 +269,8 @@ static const struct filter_rule alone[] = { ANY("tgkill"), ANY("tkill"), ANY("ki
         id, table, sizeof(table) / sizeof((table)[0])                                                                  \
     }
 const struct filter_rules filter_allowed[] = {
-    GROUP(FILTER_BASE, base),
-    GROUP(FILTER_THREADS, threads),
-    GROUP(FILTER_WRITE, writes),
-    GROUP(FILTER_EVENTS, events),
+    GROUP(FILTER_BASE, base),     GROUP(FILTER_THREADS, threads),   GROUP(FILTER_WRITE, writes),
+    GROUP(FILTER_EVENTS, events), GROUP(FILTER_PROGRAMS, programs), GROUP(FILTER_SOCKETS, sockets),
 };
 const unsigned filter_allowed_count = sizeof(filter_allowed) / sizeof(filter_allowed[0]);
 const struct filter_rules filter_allowed_alone = GROUP(0, alone);

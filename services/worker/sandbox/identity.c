@@ -98,6 +98,8 @@ int identity_keep_clone_rights(struct enter *e)
     if (e->privileged && !SANDBOX_HAS(e->plan->features, USER_NS)) {
         unsigned keep = (1u << CAP_SYS_ADMIN) | (1u << CAP_SYS_RESOURCE);
 
+        if (e->profile->loopback)
+            keep |= 1u << CAP_NET_ADMIN;
         if (get_capabilities(&c) != 0)
             return -1;
         keep &= c.word[0].permitted;

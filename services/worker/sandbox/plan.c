@@ -12,10 +12,8 @@ const struct sandbox_feature_text sandbox_feature_texts[SANDBOX_FEATURE_COUNT] =
 };
 
 static const char *const profile_names[SANDBOX_PROFILE_COUNT] = {
-    [SANDBOX_TREES] = "trees",
-    [SANDBOX_PYTHON] = "python",
-    [SANDBOX_UNPACK] = "unpack",
-    [SANDBOX_COMPILE] = "compile",
+    [SANDBOX_TREES] = "trees",   [SANDBOX_PYTHON] = "python",   [SANDBOX_HTTP] = "http",
+    [SANDBOX_UNPACK] = "unpack", [SANDBOX_COMPILE] = "compile",
 };
 
 const char *sandbox_profile_name(enum sandbox_profile p)
@@ -27,8 +25,16 @@ bool sandbox_plan_write(const struct sandbox_plan *p, char *out, size_t size)
 {
     int n = snprintf(out, size, "profile=%s\nfeatures=%u\nuid=%u\nmodels=%s\nwork=%s\n", profile_names[p->profile],
                      p->features, p->uid, p->models, p->work);
+    bool good = n >= 0 && (size_t)n < size && !strchr(p->models, '\n') && !strchr(p->work, '\n');
 
-    return n >= 0 && (size_t)n < size && !strchr(p->models, '\n') && !strchr(p->work, '\n');
+    for (unsigned i = 0; i < SANDBOX_MAX_FOLDERS && good && p->folders[i][0]; i++) {
+        size_t used = (size_t)n;
+        int more = snprintf(out + used, size - used, "folder=%s\n", p->folders[i]);
+
+        good = more >= 0 && (size_t)more < size - used && !strchr(p->folders[i], '\n');
+        n += more;
+    }
+    return good;
 }
 
 static bool read_number(const char *value, unsigned max, unsigned *out)
@@ -47,6 +53,14 @@ static bool read_path(const char *value, char out[PATH_MAX])
         return false;
     (void)snprintf(out, PATH_MAX, "%s", value);
     return true;
+}
+
+static bool read_folder(struct sandbox_plan *p, const char *value)
+{
+    for (unsigned i = 0; i < SANDBOX_MAX_FOLDERS; i++)
+        if (!p->folders[i][0])
+            return value[0] == '/' && read_path(value, p->folders[i]);
+    return false;
 }
 
 static bool read_profile(const char *value, enum sandbox_profile *out)
@@ -71,6 +85,8 @@ static bool read_value(struct sandbox_plan *p, const char *key, const char *valu
         return read_path(value, p->models);
     if (strcmp(key, "work") == 0)
         return read_path(value, p->work);
+    if (strcmp(key, "folder") == 0)
+        return read_folder(p, value);
     return false;
 }
 

@@ -22,16 +22,20 @@ struct root_entry {
 
 /* Groups of system calls, filter_rules.c. */
 enum filter_group {
-    FILTER_BASE = 1u << 0,    /* memory, time, reading, the channel               */
-    FILTER_THREADS = 1u << 1, /* more threads of this process, never a process    */
-    FILTER_WRITE = 1u << 2,   /* files below the folders that may be written      */
-    FILTER_EVENTS = 1u << 3,  /* pipes, epoll, eventfd: what an event loop needs  */
+    FILTER_BASE = 1u << 0,     /* memory, time, reading, the channel               */
+    FILTER_THREADS = 1u << 1,  /* more threads of this process, never a process    */
+    FILTER_WRITE = 1u << 2,    /* files below the folders that may be written      */
+    FILTER_EVENTS = 1u << 3,   /* pipes, epoll, eventfd: what an event loop needs  */
+    FILTER_PROGRAMS = 1u << 4, /* processes of its own, and programs in them       */
+    FILTER_SOCKETS = 1u << 5,  /* of a network namespace that it is alone in       */
 };
 
 struct profile {
     const struct root_entry *root; /* ends with a NULL path; NULL = nothing but empty folders */
     const char *model_at;          /* where the model is mounted; NULL: it is the current folder only */
+    const char *code_at;           /* where code that did not come with the model is mounted; NULL: none does */
     bool own_ids;                  /* it creates files, so its user id must exist in its user namespace */
+    bool loopback;                 /* its network namespace gets one */
     bool exec_model;               /* libraries may be loaded from the model's folder */
     /* The last steps wait until the model is known, because mounting it needs rights that they give up. */
     bool late_lock;

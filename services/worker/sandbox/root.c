@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +17,7 @@
 #define ROOT_OPTIONS "mode=755,size=256k,nr_inodes=128"
 /* A folder of the host that certainly exists; covered for a moment, in our own namespace only. */
 #define STAGING     "/proc"
-#define MAX_ENTRIES 32
+#define MAX_ENTRIES 40
 
 /* A copy of what is mounted at 'path', attached nowhere: ".." leads out of it for nobody. */
 static int copy_mount(const char *path, bool recursive)
@@ -126,10 +127,26 @@ static bool take_pieces(struct enter *e, struct pieces *all)
     for (const struct root_entry *r = e->profile->root; r && r->path; r++)
         if (!take_piece(e, all, &(struct piece){ .path = r->path, .from = r->path, .kind = r->kind }, false))
             return false;
+    for (unsigned i = 0; i < SANDBOX_MAX_FOLDERS && plan->folders[i][0]; i++)
+        if (!take_piece(e, all, &(struct piece){ plan->folders[i], plan->folders[i], ROOT_BIND }, true))
+            return false;
     if (plan->models[0] && !take_piece(e, all, &(struct piece){ ROOT_MODELS, plan->models, ROOT_BIND }, true))
         return false;
     return !plan->work[0] ||
            take_piece(e, all, &(struct piece){ ROOT_WORK, plan->work, ROOT_BIND, .writable = true }, true);
+}
+
+/* The folders above it, as far as they are not there. */
+static int put_parents(int root, const char *name)
+{
+    char path[PATH_MAX];
+
+    for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
+        (void)snprintf(path, sizeof(path), "%.*s", (int)(slash - name), name);
+        if (mkdirat(root, path, 0755) != 0 && errno != EEXIST)
+            return -1;
+    }
+    return 0;
 }
 
 /* 'root' is the new one; paths lose their slash. */
@@ -141,6 +158,8 @@ static int put_piece(int root, const struct piece *p)
         return symlinkat(p->link, root, name);
     if (p->kind == ROOT_FOLDER)
         return mkdirat(root, name, strcmp(name, "tmp") == 0 ? 01777 : 0755);
+    if (put_parents(root, name) != 0)
+        return -1;
     if (p->folder ? mkdirat(root, name, 0755) != 0 : mknodat(root, name, S_IFREG | 0444, 0) != 0)
         return -1;
     return place_mount(p->fd, root, name);
@@ -191,18 +210,24 @@ int root_build(struct enter *e)
 /* ---- an instance ---- */
 
 /* Only the top: a model has no mounts below it. */
-int root_bind_model(struct enter *e)
+static int bind_folder(struct enter *e, const char *name, int *out_fd)
 {
     uint64_t attributes =
         MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (e->profile->exec_model ? 0 : MOUNT_ATTR_NOEXEC);
     char path[sizeof(ROOT_MODELS) + ZYGOTE_MODEL_BYTES];
 
-    (void)snprintf(path, sizeof(path), ROOT_MODELS "/%s", e->model);
-    e->model_fd = copy_mount(path, false);
-    if (e->model_fd < 0 || restrict_mount(e->model_fd, attributes) != 0) {
-        (void)snprintf(e->detail, sizeof(e->detail), "'%.128s'", e->model);
+    (void)snprintf(path, sizeof(path), ROOT_MODELS "/%s", name);
+    *out_fd = copy_mount(path, false);
+    if (*out_fd >= 0 && restrict_mount(*out_fd, attributes) == 0)
+        return 0;
+    (void)snprintf(e->detail, sizeof(e->detail), "'%.128s'", name);
+    return -1;
+}
+
+int root_bind_model(struct enter *e)
+{
+    if (bind_folder(e, e->model, &e->model_fd) != 0 || (e->code[0] && bind_folder(e, e->code, &e->code_fd) != 0))
         return -1;
-    }
     /* It cannot be unmounted from a namespace with fewer rights than the one it comes from; covered it can be. */
     return mount("none", ROOT_MODELS, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,nr_inodes=1");
 }
@@ -213,6 +238,14 @@ int root_mount_model(struct enter *e)
         return -1;
     pl_close_p(&e->model_fd);
     return chdir(e->profile->model_at);
+}
+
+int root_mount_code(struct enter *e)
+{
+    if (place_mount(e->code_fd, AT_FDCWD, e->profile->code_at) != 0)
+        return -1;
+    pl_close_p(&e->code_fd);
+    return 0;
 }
 
 int root_mount_scratch(struct enter *e)

@@ -10,12 +10,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define NO_FEATURE SANDBOX_FEATURE_COUNT
@@ -93,7 +96,7 @@ static int own_session(struct enter *e)
  * where it was. */
 static int place_descriptors(struct enter *e)
 {
-    int *const fds[] = { &e->channel, &e->log, &e->extra, &e->model_fd };
+    int *const fds[] = { &e->channel, &e->log, &e->extra, &e->model_fd, &e->code_fd };
     int next = EXTRA_FD;
 
     for (size_t i = 0; i < PL_COUNT(fds); i++)
@@ -101,10 +104,12 @@ static int place_descriptors(struct enter *e)
             return -1;
     if (close_range(CHANNEL_FD, FIRST_FREE_FD - 1, 0) != 0 || dup2(e->channel, CHANNEL_FD) < 0 ||
         dup2(e->log, STDOUT_FILENO) < 0 || dup2(e->log, STDERR_FILENO) < 0 ||
-        (e->extra >= 0 && dup2(e->extra, next++) < 0) || (e->model_fd >= 0 && dup2(e->model_fd, next++) < 0))
+        (e->extra >= 0 && dup2(e->extra, next++) < 0))
         return -1;
     e->channel = CHANNEL_FD;
-    e->model_fd = e->model_fd >= 0 ? next - 1 : -1;
+    if ((e->model_fd >= 0 && (e->model_fd = dup2(e->model_fd, next++)) < 0) ||
+        (e->code_fd >= 0 && (e->code_fd = dup2(e->code_fd, next++)) < 0))
+        return -1;
     e->proc_fd = -1;
     return close_range((unsigned)next, ~0u, 0);
 }
@@ -145,6 +150,20 @@ static int open_model(struct enter *e)
     return fchdir(e->model_fd);
 }
 
+static int open_code(struct enter *e)
+{
+    return e->code_fd < 0 ? 0 : root_mount_code(e);
+}
+
+static int raise_loopback(struct enter *e)
+{
+    struct ifreq r = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+    pl_cleanup(pl_close_p) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    (void)e;
+    return fd < 0 ? -1 : ioctl(fd, SIOCSIFFLAGS, &r);
+}
+
 static int install_filter(struct enter *e)
 {
     return filter_install(&e->filter);
@@ -168,6 +187,16 @@ static bool names_model(const struct enter *e)
 static bool has_scratch(const struct enter *e)
 {
     return e->profile->scratch_mb > 0 && SANDBOX_HAS(e->plan->features, ROOT);
+}
+
+static bool has_loopback(const struct enter *e)
+{
+    return e->profile->loopback;
+}
+
+static bool mounts_code(const struct enter *e)
+{
+    return e->profile->code_at != NULL;
 }
 
 static bool limits_itself(const struct enter *e)
@@ -196,6 +225,7 @@ static const struct step {
     { STAGE_BLANK, NO_FEATURE, "its cgroups", enter_cgroups, NULL },
     { STAGE_BLANK, SANDBOX_USER_NS_BIT, "its user and group id", identity_map, owns_files },
     { STAGE_BLANK, SANDBOX_UTS_NS_BIT, "a host name that says nothing", name_host, NULL },
+    { STAGE_BLANK, SANDBOX_NET_NS_BIT, "a loopback interface", raise_loopback, has_loopback },
     { STAGE_BLANK, SANDBOX_ROOT_BIT, "the folder of the model", root_bind_model, names_model },
     { STAGE_BLANK, SANDBOX_ROOT_BIT, "a scratch folder", root_mount_scratch, has_scratch },
     { STAGE_BLANK, NO_FEATURE, "a session of its own", own_session, NULL },
@@ -204,6 +234,7 @@ static const struct step {
     { STAGE_BLANK, NO_FEATURE, "a first memory limit", limit_memory, limits_itself },
     /* when its model is known */
     { STAGE_ASSIGNED, NO_FEATURE, "the model", open_model, NULL },
+    { STAGE_ASSIGNED, SANDBOX_ROOT_BIT, "the code", open_code, mounts_code },
     { STAGE_ASSIGNED, NO_FEATURE, "its memory limit", limit_memory, limits_itself },
     { STAGE_ASSIGNED, NO_FEATURE, "its name", name_assigned, NULL },
     /* for good */
@@ -221,7 +252,8 @@ void enter_init(struct enter *e, const struct sandbox_plan *plan)
                          .channel = -1,
                          .log = -1,
                          .extra = -1,
-                         .model_fd = -1 };
+                         .model_fd = -1,
+                         .code_fd = -1 };
 }
 
 static const char *take_steps(struct enter *e, enum stage stage)

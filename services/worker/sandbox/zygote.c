@@ -123,6 +123,7 @@ static void become_instance(const struct zygote_request *r, const int *fds)
     enter.cgroup_count = r->cgroup_count;
     memcpy(enter.cgroups, fds + 2 + r->extra_count, r->cgroup_count * sizeof(int));
     memcpy(enter.model, r->model, sizeof(enter.model));
+    memcpy(enter.code, r->code, sizeof(enter.code));
     enter.rlimit_mb = r->rlimit_mb;
     enter.file_limit_mb = r->file_limit_mb;
     if (dup2(enter.log, STDERR_FILENO) < 0)
@@ -130,11 +131,15 @@ static void become_instance(const struct zygote_request *r, const int *fds)
     enter_stage_or_exit(&enter, STAGE_BLANK);
 }
 
+static bool names_folder(const char name[ZYGOTE_MODEL_BYTES])
+{
+    return memchr(name, '\0', ZYGOTE_MODEL_BYTES) && !strchr(name, '/') && name[0] != '.';
+}
+
 static void check_request(const struct zygote_request *r, unsigned fd_count)
 {
     if (r->magic != ZYGOTE_MAGIC || r->cgroup_count > ZYGOTE_MAX_CGROUPS || r->extra_count > 1 ||
-        fd_count != 2 + r->extra_count + r->cgroup_count || !memchr(r->model, '\0', sizeof(r->model)) ||
-        strchr(r->model, '/') || r->model[0] == '.')
+        fd_count != 2 + r->extra_count + r->cgroup_count || !names_folder(r->model) || !names_folder(r->code))
         leave("the worker's request is not one of this build");
 }
 
@@ -210,10 +215,12 @@ int sandbox_zygote_assigned(void)
 
     if (!receive(enter.channel, &a, sizeof(a), fds, &fd_count))
         _exit(EXIT_WORKER_GONE);
-    if (a.magic != ZYGOTE_MAGIC || fd_count != a.has_model || a.has_model > 1)
+    if (a.magic != ZYGOTE_MAGIC || a.has_model > 1 || a.has_code > a.has_model || fd_count != a.has_model + a.has_code)
         leave("the worker's assignment is not one of this build");
     if (a.has_model)
         enter.model_fd = fds[0];
+    if (a.has_code)
+        enter.code_fd = fds[1];
     if (a.rlimit_mb)
         enter.rlimit_mb = a.rlimit_mb;
     enter_stage_or_exit(&enter, STAGE_ASSIGNED);

@@ -66,7 +66,7 @@ def code_dir(load):
         return load.code_dir
     asked = load.environment.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
     if asked == CONTRACT_MODEL_DIR or asked.startswith(CONTRACT_MODEL_DIR + "/"):
-        return os.path.join(load.model_dir, asked[len(CONTRACT_MODEL_DIR) + 1 :])
+        return os.path.normpath(os.path.join(load.model_dir, asked[len(CONTRACT_MODEL_DIR) + 1 :]))
     return os.path.join(load.model_dir, "code")
 
 

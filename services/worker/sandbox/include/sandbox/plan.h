@@ -22,6 +22,7 @@
 enum sandbox_profile {
     SANDBOX_TREES,   /* the xgboost runtime: reads its model, answers on its channel, writes nothing, one thread      */
     SANDBOX_PYTHON,  /* the python runtime: threads, its libraries (read-only), a bounded scratch folder /tmp         */
+    SANDBOX_HTTP,    /* the http runtime: as python, and it runs programs that speak on a network of their own        */
     SANDBOX_UNPACK,  /* reads one archive (a descriptor), writes below /out                                          */
     SANDBOX_COMPILE, /* reads its model, writes below /out                                                           */
     SANDBOX_PROFILE_COUNT
@@ -64,17 +65,20 @@ struct sandbox_feature_text {
 };
 extern const struct sandbox_feature_text sandbox_feature_texts[SANDBOX_FEATURE_COUNT];
 
+#define SANDBOX_MAX_FOLDERS 6
+
 struct sandbox_plan {
     enum sandbox_profile profile;
     unsigned features;
     unsigned uid;          /* OWN_UID: user and group id of whatever runs inside, as the host sees it */
     char models[PATH_MAX]; /* "" or the folder whose sub-folders requests name as their model (without MODEL_MOUNT) */
     char work[PATH_MAX];   /* "" or the one folder that may be written: UNPACK, COMPILE */
+    char folders[SANDBOX_MAX_FOLDERS][PATH_MAX]; /* "" or read, at the same path, beside those of the profile */
 };
 
 /* The text, into 'out'; false: it does not fit. */
 bool sandbox_plan_write(const struct sandbox_plan *p, char *out, size_t size);
-#define SANDBOX_PLAN_TEXT_MAX (2 * PATH_MAX + 512)
+#define SANDBOX_PLAN_TEXT_MAX ((2 + SANDBOX_MAX_FOLDERS) * PATH_MAX + 512)
 /* PL_INVALID: not such a text. */
 PL_MUST_CHECK enum pl_code sandbox_plan_read(struct sandbox_plan *out, const char *text, struct pl_err *err);
 

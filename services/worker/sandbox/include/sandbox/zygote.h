@@ -25,7 +25,8 @@
  *     3. In the instance it may warm things up, but may not read anything untrusted yet. Then it calls
  *        sandbox_zygote_assigned(), which waits until the worker binds the instance to a model, and returns its memory
  *        size in MB. Now the sandbox is closed for good and the current directory is the model's folder (read-only);
- *        for SANDBOX_PYTHON it is also mounted at /opt/ml/model, and /tmp is a private scratch folder.
+ *        for SANDBOX_PYTHON and SANDBOX_HTTP it is also mounted at /opt/ml/model, code that did not come with it at
+ *        /opt/ml/code, and /tmp is a private scratch folder.
  *     4. It reads LOAD from the channel, answers LOADED or FAILED, and so on. At end of file it exits.
  *
  * From Python: ctypes.PyDLL (it keeps the interpreter lock across the call), and PyOS_BeforeFork() before and
@@ -71,6 +72,7 @@ struct zygote_request {
     uint64_t id;
     /* "" or the name of its folder below the plan's 'models': bound now instead of with the assignment. */
     char model[ZYGOTE_MODEL_BYTES];
+    char code[ZYGOTE_MODEL_BYTES]; /* only with a model */
 };
 
 /* Zygote to worker; with the pidfd when 'error' is 0. */
@@ -82,13 +84,15 @@ struct zygote_reply {
     uint32_t zero;
 };
 
-/* Worker to instance, by the channel, in front of LOAD. Carries one descriptor, the model's folder (a mount of its own
- * when the plan has MODEL_MOUNT), unless the request named the model. */
+/* Worker to instance, by the channel, in front of LOAD. Carries the model's folder as a descriptor (a mount of its own
+ * when the plan has MODEL_MOUNT), unless the request named the model, and after it that of code from elsewhere. */
 struct zygote_assignment {
     uint32_t magic;
     uint32_t memory_size_mb;
     uint32_t rlimit_mb; /* as above, now that its memory size is known */
     uint32_t has_model;
+    uint32_t has_code;
+    uint32_t zero;
 };
 
 #endif
