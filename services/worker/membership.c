@@ -21,6 +21,8 @@ struct membership {
     struct rpc_channel *channel;
     char *host_id, *address;
     int64_t host_epoch, memory_mb;
+    char *const *runtimes;
+    size_t runtime_count;
     struct rpc_request *sending; /* NULL: none in flight */
     struct loop_timer next;
     bool joined;    /* the last heartbeat was answered; one log line per change */
