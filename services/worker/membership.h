@@ -6,6 +6,7 @@
 
 #include "rpc/rpc.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct loop;

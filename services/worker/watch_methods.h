@@ -7,6 +7,7 @@
 #ifndef WORKER_WATCH_METHODS_H
 #define WORKER_WATCH_METHODS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct capacity;

@@ -219,7 +219,8 @@ static enum pl_code start_disk(struct worker *w, const struct worker_config *c, 
     spawn.models = models;
     if (start_logs(w, c, err) != PL_OK || runtimes_new(&w->runtimes, c, runner, err) != PL_OK)
         return err->code;
-    spawn.runtimes = b->runtimes = w->runtimes;
+    b->runtimes = w->runtimes;
+    spawn.runtimes = w->runtimes;
     if (spawner_new(&w->spawner, w->parts.loop, &spawn, err) != PL_OK)
         return err->code;
     w->parts.host_epoch = cache_epoch(b->cache);
