@@ -231,10 +231,10 @@ static enum pl_code add_python(struct runtimes *t, const struct worker_config *c
 /* "NAME=PATH"; the name is 'n' bytes long. */
 static bool good_name(const char *s, size_t n)
 {
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789.-";
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
     char text[NAME_BYTES + 1];
 
-    if (n == 0 || n > NAME_BYTES || *s == '.' || *s == '-')
+    if (n == 0 || n > NAME_BYTES || *s == '-' || s[n - 1] == '-')
         return false;
     (void)snprintf(text, sizeof(text), "%.*s", (int)n, s);
     return strspn(text, allowed) == n && strcmp(text, RUNTIME_XGBOOST) != 0 && strcmp(text, RUNTIME_HTTP) != 0;
@@ -255,6 +255,17 @@ static enum pl_code check_folders(const char *field, const struct config_strings
     return PL_OK;
 }
 
+static bool twice(const struct config_strings *items, size_t at)
+{
+    const char *item = items->items[at];
+    size_t n = strcspn(item, "=") + 1;
+
+    for (size_t i = 0; i < at; i++)
+        if (strncmp(items->items[i], item, n) == 0)
+            return true;
+    return false;
+}
+
 enum pl_code runtimes_check(const struct worker_config *c, struct pl_err *err)
 {
     for (size_t i = 0; i < c->python_interpreters.count; i++) {
@@ -265,9 +276,12 @@ enum pl_code runtimes_check(const struct worker_config *c, struct pl_err *err)
             return pl_fail(err, PL_INVALID, "python.interpreters", "python.interpreters: '%s' is not NAME=PATH", item);
         if (!good_name(item, n))
             return pl_fail(err, PL_INVALID, "python.interpreters",
-                           "python.interpreters: '%.*s' cannot be the name of a runtime: 1 to %d of a-z, 0-9, '.' and "
+                           "python.interpreters: '%.*s' cannot be the name of a runtime: 1 to %d of a-z, 0-9 and inner "
                            "'-', but not " RUNTIME_XGBOOST " or " RUNTIME_HTTP,
                            (int)n, item, NAME_BYTES);
+        if (twice(&c->python_interpreters, i))
+            return pl_fail(err, PL_INVALID, "python.interpreters", "python.interpreters: '%.*s' is there twice", (int)n,
+                           item);
         if (check_absolute("python.interpreters", item + n + 1, err) != PL_OK)
             return err->code;
     }

@@ -12,6 +12,8 @@ static void round_trip(void **state)
     (void)state;
     (void)snprintf(p.models, sizeof(p.models), "/var/cache/with space=and equals");
     (void)snprintf(p.work, sizeof(p.work), "/var/tmp");
+    (void)snprintf(p.folders[0], sizeof(p.folders[0]), "/opt/python");
+    (void)snprintf(p.folders[1], sizeof(p.folders[1]), "/srv/libraries");
     assert_true(sandbox_plan_write(&p, text, sizeof(text)));
     assert_int_equal(sandbox_plan_read(&back, text, &err), PL_OK);
     assert_int_equal(back.profile, p.profile);
@@ -19,6 +21,9 @@ static void round_trip(void **state)
     assert_int_equal(back.uid, p.uid);
     assert_string_equal(back.models, p.models);
     assert_string_equal(back.work, p.work);
+    assert_string_equal(back.folders[0], p.folders[0]);
+    assert_string_equal(back.folders[1], p.folders[1]);
+    assert_string_equal(back.folders[2], "");
 }
 
 static void not_written(void **state)
@@ -29,6 +34,9 @@ static void not_written(void **state)
     (void)state;
     assert_false(sandbox_plan_write(&p, text, 10));
     (void)snprintf(p.work, sizeof(p.work), "/two\nlines");
+    assert_false(sandbox_plan_write(&p, text, sizeof(text)));
+    p.work[0] = '\0';
+    (void)snprintf(p.folders[0], sizeof(p.folders[0]), "/two\nlines");
     assert_false(sandbox_plan_write(&p, text, sizeof(text)));
 }
 
@@ -45,6 +53,9 @@ static void refused(void **state)
         { "profile=trees\nfeatures=-1\n", "'features' cannot be '-1'" },
         { "profile=trees\nfeatures=99999999\n", "'features' cannot be '99999999'" },
         { "profile=trees\nuid=4294967295\n", "'uid' cannot be" },
+        { "profile=trees\nfolder=opt\n", "'folder' cannot be 'opt'" },
+        { "profile=trees\nfolder=/1\nfolder=/2\nfolder=/3\nfolder=/4\nfolder=/5\nfolder=/6\nfolder=/7\n",
+          "'folder' cannot be '/7'" },
         { "profile=trees\ncolour=red\n", "'colour' cannot be 'red'" },
     };
 
