@@ -117,7 +117,7 @@ void sagemaker_fail_upstream(struct aws_call *c, const struct pl_err *err)
     case PL_UNAVAILABLE:
     case PL_DEADLINE:
     case PL_CANCELLED:
-        aws_fail(c, AWS_UNAVAILABLE, "control: %s", err->message);
+        aws_fail(c, AWS_UNAVAILABLE, "%s", err->message);
         break;
     default:
         aws_fail(c, AWS_INTERNAL, "%s", err->message);

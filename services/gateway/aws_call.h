@@ -26,6 +26,7 @@ struct kept;
 struct pl_err;
 struct rpc_bytes;
 struct rpc_request;
+struct upstream_wait;
 
 enum aws_protocol {
     AWS_JSON_1_1,  /* SageMaker, Application Auto Scaling       */
@@ -70,9 +71,10 @@ struct aws_call {
     bool signed_by_key; /* false: unauthenticated use is allowed and was made */
     const char *region; /* of the scope, else the setting */
     const char *account;
-    json_t *input;                /* JSON and query: an object, never NULL; else NULL */
-    void *state;                  /* the handler's own, between its callbacks         */
-    struct rpc_request *upstream; /* in flight                                        */
+    json_t *input;                       /* JSON and query: an object, never NULL; else NULL */
+    void *state;                         /* the handler's own, between its callbacks         */
+    struct rpc_request *upstream;        /* in flight                                        */
+    struct upstream_wait *upstream_wait; /* for its connection; NULL = it is there    */
     void (*upstream_done)(struct aws_call *c, const struct pl_err *status, const void *reply);
     void (*upstream_bytes_done)(struct aws_call *c, const struct pl_err *status, struct rpc_bytes *reply);
     bool client_gone;

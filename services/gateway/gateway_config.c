@@ -16,6 +16,8 @@ const struct config_row gateway_config_rows[] = {
                   "PEM; call control and router with TLS and trust these"),
     CONFIG_STRING(S, upstream_cert_file, "upstream_tls.cert_file", NULL, "PEM certificate shown to them (mTLS)"),
     CONFIG_STRING(S, upstream_key_file, "upstream_tls.key_file", NULL, "PEM private key for it"),
+    CONFIG_DURATION(S, upstream_connect_ms, "upstream_connect_timeout", "5s", 0, 10 * MINUTE_MS,
+                    "how long a call waits for a connection to control or the router; 0 = not at all"),
     CONFIG_STRING(S, region, "region", "us-east-1", "region in ARNs when a request names none"),
     CONFIG_STRING(S, account_id, "account_id", "000000000000", "account in ARNs and of every caller: 12 digits"),
     CONFIG_STRING(S, role, "role", "pilotlight", "name of the role that GetCallerIdentity and GetRole speak of"),

@@ -12,7 +12,7 @@ struct gateway_config {
     /* who may call */
     char *credentials_file;
     bool allow_unauthenticated;
-    int64_t clock_skew_ms;
+    int64_t clock_skew_ms, upstream_connect_ms;
     /* HTTP */
     int64_t connections, connections_per_address;
     int64_t header_bytes, header_count;

@@ -1,7 +1,9 @@
 /* upstream - calls to control and routers on behalf of AWS calls.
  *
  * One callback per call, with the turn, never from inside upstream_send(). When the client has gone the call upstream
- * is cancelled, and the callback still comes. Connections are opened at start, so that the first call finds them. */
+ * is cancelled, and the callback still comes. Connections are opened at start, so that the first call finds them; a
+ * call that comes before they are there waits for them, up to upstream_connect_timeout, and is then told who cannot be
+ * reached. */
 #ifndef GATEWAY_UPSTREAM_H
 #define GATEWAY_UPSTREAM_H
 

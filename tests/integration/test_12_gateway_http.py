@@ -1,16 +1,19 @@
 """The gateway as an HTTP server: who may come in, what is refused before it costs anything, and who cannot stop it."""
+import concurrent.futures
 import contextlib
 import datetime
+import http.client
 import json
 import socket
 import threading
 import time
+import urllib.request
 
 import pytest
 
 import aws as clients
 import suite
-from aws import Aws
+from aws import Aws, credentials
 from suite import wait_until
 
 
@@ -120,12 +123,84 @@ def test_preset_keys_and_unsigned_calls(tmp_path):
     up = suite.Up(tmp_path, "--set", "gateway.allow_unauthenticated=true", env=env).start()
     try:
         aws = Aws(up, key=("MYOWNKEY", "my-own-secret"))
-        wait_until(lambda: aws.target("ListModels", {})[0] != 503, "the gateway has reached control")
         assert aws.target("ListModels", {})[0] == 200
         assert aws.target("ListModels", {}, service=None)[0] == 200
         assert aws.target("ListModels", {}, secret="wrong-secret")[0] == 403  # what is signed must be signed well
     finally:
         assert up.stop() == 0
+
+
+# ---- before control and router are there ----
+
+class Gateway(suite.Api):
+    """A gateway alone, whose control and router come later or never."""
+
+    def __init__(self, folder, **settings):
+        super().__init__(suite.free_base_port())
+        self.folder = folder
+        config = folder / "gateway.yaml"
+        config.write_text(suite.to_yaml({"listen": [f"127.0.0.1:{self.base}"], "admin_listen": self.admin("gateway"), "control": self.address("control"),
+                                         "router": self.address("router"), "credentials_file": str(folder / "state" / "credentials.json"),
+                                         "s3.directory": str(folder / "buckets"), **settings}))
+        (folder / "state").mkdir()
+        self.key = credentials(self, "create")
+        self.program = suite.Program([suite.BIN / "pilotlight-gateway", "--config", config], folder / "gateway.log")
+        wait_until(lambda: self.program.said("listening"), "the gateway listens")
+
+
+def test_the_first_calls_wait_for_control(tmp_path):
+    gateway = Gateway(tmp_path, upstream_connect_timeout="60s")
+    aws = Aws(gateway, key=gateway.key)
+    try:
+        with concurrent.futures.ThreadPoolExecutor(9) as pool:
+            early = [pool.submit(aws.target, "ListModels", {}) for _ in range(8)]
+            wait_until(lambda: metric(gateway, "pilotlight_gateway_calls_total") == 8, "all wait")
+            assert not any(f.done() for f in early)
+            stack = suite.Stack(tmp_path)
+            stack.base = gateway.base
+            stack.settings["control"].update({"listen": [gateway.address("control")], "admin_listen": gateway.admin("control")})
+            stack.start("control")
+            assert [f.result()[0] for f in early] == [200] * 8
+            # Once more when it has gone: the next one comes back to the same place.
+            stack.kill("control")
+            stack.start("control", wait=False)
+            assert aws.target("ListModels", {})[0] in (200, 503)
+            wait_until(lambda: aws.target("ListModels", {})[0] == 200, "it is found again")
+            assert stack.stop() == {"control": 0}
+    finally:
+        assert gateway.program.stop() == 0
+
+
+def test_who_cannot_be_reached_is_said(tmp_path):
+    gateway = Gateway(tmp_path, upstream_connect_timeout="1s")
+    aws = Aws(gateway, key=gateway.key)
+    try:
+        started = time.monotonic()
+        status, body, _ = aws.target("ListModels", {})
+        assert time.monotonic() - started >= 1
+        assert (status, body["__type"]) == (503, "ServiceUnavailable")
+        assert body["message"] == "control cannot be reached (waited 1000 ms for it, upstream_connect_timeout); try again later"
+        status, headers, body = aws.request("POST", "/endpoints/any/invocations", b"1")
+        assert (status, headers["x-amzn-errortype"]) == (503, "ServiceUnavailable")
+        assert json.loads(body)["Message"] == "the router cannot be reached (waited 1000 ms for it, upstream_connect_timeout); try again later"
+    finally:
+        assert gateway.program.stop() == 0
+
+
+def test_a_gateway_ends_though_calls_wait(tmp_path):
+    gateway = Gateway(tmp_path, upstream_connect_timeout="60s", drain_timeout="1s")
+    aws = Aws(gateway, key=gateway.key)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(aws.target, "ListModels", {})
+        wait_until(lambda: metric(gateway, "pilotlight_gateway_calls_total") == 1, "it waits")
+        assert gateway.program.stop() == 0
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            assert waiting.result()[0] == 503
+
+
+def metric(api, name):
+    with urllib.request.urlopen(f"http://{api.admin('gateway')}/metrics", timeout=10) as page:
+        return float(next(line.rpartition(" ")[2] for line in page.read().decode().splitlines() if line.startswith(name)))
 
 
 # ---- calls that are none ----
@@ -263,7 +338,6 @@ def test_many_idle_connections_and_slow_clients_stop_nobody(tmp_path):
     up = suite.Up(tmp_path, "--set", "gateway.http.idle_timeout=4s").start()
     aws = Aws(up)
     try:
-        wait_until(lambda: aws.target("ListModels", {})[0] != 503, "the gateway has reached control")
         with contextlib.ExitStack() as held:
             idle = [held.enter_context(socket.create_connection(aws.address)) for _ in range(2000)]
             slow = [held.enter_context(socket.create_connection(aws.address)) for _ in range(20)]

@@ -540,10 +540,10 @@ def test_a_streamed_answer(aws, endpoint):
 
 
 def test_without_a_router_it_says_unavailable(tmp_path):
-    up = suite.Up(tmp_path, "--set", "gateway.router=127.0.0.1:1").start()
+    up = suite.Up(tmp_path, "--set", "gateway.router=127.0.0.1:1", "--set", "gateway.upstream_connect_timeout=100ms").start()
     try:
         aws = Aws(up)
         error = refused(aws.runtime.invoke_endpoint, "ServiceUnavailable", status=503, EndpointName="x", Body=b"1")
-        assert error["Error"]["Message"]
+        assert "the router cannot be reached" in error["Error"]["Message"]
     finally:
         assert up.stop() == 0
