@@ -7,6 +7,7 @@ import argparse
 import hashlib
 import hmac
 import json
+import os
 import pathlib
 import shutil
 import statistics
@@ -256,10 +257,55 @@ def idle_rss_mb(bench):
     return figure("idle_rss_mb", at_zero(bench)["rss_mb"], "MB", "limit", 120)
 
 
+# ---- compiled forests ----
+
+FOREST_MODELS = {"100x6": SMALL, "500x6": LARGE, "1000x8": "trees-1000x8", "5x100": "classes-5x100"}
+
+
+def compile_forest(bench, model):
+    """What a worker host makes of a model when it is prepared: the same program, without its sandbox."""
+    folder = bench.folder / f"forest-{model}"
+    compiled = folder / "compiled"
+    if not compiled.exists():
+        source = make_models([model]) / model / "xgboost-model"
+        (folder / "model").mkdir(parents=True)
+        compiled.mkdir()
+        shutil.copy(source, folder / "model")
+        # Its descriptors 3 and 4 are the two folders.
+        subprocess.run(["bash", "-c", 'exec "$0" compile 3<"$1" 4<"$2"', protos.ROOT / "build" / "bin" / "pilotlight-runner",
+                        folder / "model", compiled], check=True, stdout=sys.stderr, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    return folder / "model" / "xgboost-model", compiled / "0.forest"
+
+
+def forest_times(bench, model):
+    """Microseconds by library and forest, by number of rows; measured once for all figures."""
+    name = f"forest-{model}"
+    if name not in bench.servers:
+        out = subprocess.run([BUILD / "forest", *compile_forest(bench, model), "--milliseconds", "300" if bench.quick else "1500"],
+                             check=True, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        bench.servers[name] = json.loads(out.stdout)
+        say(f"forest {model}: {out.stdout.strip()}")
+    return bench.servers[name]
+
+
+def forest_figure(kind, size, rows, reference):
+    def measure(bench):
+        times = forest_times(bench, FOREST_MODELS[size])[f"rows_{rows}"]
+        return figure(measure.__name__, times["forest_us"], "us", f"{reference}, {FOREST_MODELS[size]}", times["library_us"])
+    measure.__name__ = f"forest_{kind}_vs_capi_{size}"
+    return measure
+
+
+FOREST_ROW = [forest_figure("row", size, 1, "XGBoost's C API, one row, proxy kept") for size in FOREST_MODELS]
+FOREST_BATCH = [forest_figure("batch", size, 1000, "XGBoost's C API, 1,000 rows, proxy kept") for size in FOREST_MODELS]
+
 GROUPS = {
     "warm": [warm_p50_vs_hop, warm_qps_vs_hop, warm_p50_vs_python, warm_qps_vs_python],
     "http": [http_p50_vs_grpc, http_qps_vs_grpc],
     "idle": [idle_cpu_percent, idle_rss_mb],
+    "cold": [*FOREST_ROW, *FOREST_BATCH],
+    "forest_row_vs_capi": FOREST_ROW,
+    "forest_batch_vs_capi": FOREST_BATCH,
 }
 
 
