@@ -77,6 +77,7 @@ bool answer_read_error(const uint8_t *payload, size_t len, struct pl_err *out, c
     struct wire_reader r;
     struct iovec span;
     struct wire_field f;
+    const char *reason = "MODEL_ERROR";
     uint64_t status = 500;
     struct wire_field message = { .bytes = "", .len = 0 };
 
@@ -86,14 +87,16 @@ bool answer_read_error(const uint8_t *payload, size_t len, struct pl_err *out, c
             status = f.value;
         else if (f.number == 2 && f.type == WIRE_BYTES && f.len <= ANSWER_MAX_TEXT)
             message = f;
+        else if (f.number == 3 && f.type == WIRE_VARINT && f.value == 1)
+            reason = ANSWER_FOREST_DAMAGED;
         else
             return lie(out_why, "its error has a field, a size or a status that errors do not have");
     }
     if (r.malformed)
         return lie(out_why, "its error is no protobuf message");
-    (void)pl_fail_reason(out, PL_MODEL, "MODEL_ERROR", NULL, "%.*s", (int)message.len, (const char *)message.bytes);
+    (void)pl_fail_reason(out, PL_MODEL, reason, NULL, "%.*s", (int)message.len, (const char *)message.bytes);
     if (message.len == 0)
-        (void)pl_fail_reason(out, PL_MODEL, "MODEL_ERROR", NULL, "the model gave no reason");
+        (void)pl_fail_reason(out, PL_MODEL, reason, NULL, "the model gave no reason");
     out->model_status = (int)status;
     return true;
 }
@@ -124,6 +127,12 @@ static bool read_us(const struct wire_field *f, int64_t *out)
         return false;
     *out = (int64_t)f->value;
     return true;
+}
+
+static bool read_flag(const struct wire_field *f, bool *out)
+{
+    *out = f->value == 1;
+    return f->type == WIRE_VARINT && f->value <= 1;
 }
 
 static bool read_fact(const struct wire_field *f, struct model_facts *out)
@@ -175,6 +184,7 @@ bool answer_read_loaded(const uint8_t *payload, size_t len, struct model_facts *
         bool good = f.number == 1   ? read_facts(&f, out)
                     : f.number == 2 ? read_us(&f, &out->load_us)
                     : f.number == 3 ? read_us(&f, &out->warm_us)
+                    : f.number == 4 ? read_flag(&f, &out->forest_damaged)
                                     : false;
 
         if (!good)

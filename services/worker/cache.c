@@ -29,10 +29,13 @@ struct cache_item {
     int64_t artifact_bytes; /* 0: not here */
     int64_t unpacked_bytes; /* 0: not here */
     bool compiled;          /* as far as it will be */
+    unsigned rebuilds;
     unsigned uses;
     int64_t used_ms; /* wall clock, as the file system keeps it */
     UT_hash_handle hh;
 };
+
+#define MAX_REBUILDS 3 /* of a model's forests, while the worker runs */
 
 struct cache {
     struct loop *loop;
@@ -432,6 +435,25 @@ enum pl_code cache_put_forests(struct cache_item *item, const char *path, int64_
     item->cache->bytes += bytes;
     shrink(item->cache, item);
     return PL_OK;
+}
+
+void cache_drop_forests(struct cache_item *item)
+{
+    pl_cleanup(pl_free_p) char *from = pl_format("%s/" FOREST_FOLDER, item->dir);
+    int64_t bytes = cache_disk_size(from); /* a few files */
+    char to[PATH_MAX];
+
+    log_warn("forest_damaged", LOG_STR("sha256", item->sha256), LOG_BOOL("again", item->rebuilds < MAX_REBUILDS));
+    if (item->rebuilds++ >= MAX_REBUILDS)
+        return;
+    new_name(item->cache, to);
+    if (rename(from, to) != 0)
+        return;
+    cache_drop(item->cache, to);
+    item->compiled = false;
+    bytes = bytes < item->unpacked_bytes ? bytes : item->unpacked_bytes - 1;
+    item->unpacked_bytes -= bytes;
+    item->cache->bytes -= bytes;
 }
 
 /* ---- open and close ---- */

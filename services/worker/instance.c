@@ -280,6 +280,8 @@ static void on_failed(struct instance *in, const uint8_t *payload, size_t len)
         return;
     }
     (void)pl_fail_reason(&err, PL_PRECONDITION, "MODEL_NOT_LOADED", NULL, "model did not load: %.960s", said.message);
+    if (strcmp(said.reason, ANSWER_FOREST_DAMAGED) == 0)
+        cache_drop_forests(in->model);
     in->told = true;
     instance_move(in, INSTANCE_STOPPING, err.message);
     let_exit(in);
@@ -290,10 +292,13 @@ static void on_loaded(struct instance *in, const uint8_t *payload, size_t len)
 {
     const char *wrong;
 
-    if (answer_read_loaded(payload, len, &in->facts, &wrong))
-        become_ready(in);
-    else
+    if (!answer_read_loaded(payload, len, &in->facts, &wrong)) {
         lied(in, wrong);
+        return;
+    }
+    if (in->facts.forest_damaged)
+        cache_drop_forests(in->model);
+    become_ready(in);
 }
 
 /* The request is over and the instance is fit for another, unless it was told to stop meanwhile. */

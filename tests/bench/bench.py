@@ -299,11 +299,34 @@ def forest_figure(kind, size, rows, reference):
 FOREST_ROW = [forest_figure("row", size, 1, "XGBoost's C API, one row, proxy kept") for size in FOREST_MODELS]
 FOREST_BATCH = [forest_figure("batch", size, 1000, "XGBoost's C API, 1,000 rows, proxy kept") for size in FOREST_MODELS]
 
+def uss_mb(pid):
+    """Memory that is this process's alone and would come back with it."""
+    private = [line.split() for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines() if line.startswith("Private_")]
+    return sum(int(fields[1]) for fields in private) / 1024
+
+
+def warm_instance_uss_mb(bench):
+    """The largest of the tree models' warm instances, each measured after it has answered a hundred rows, one by one and at once."""
+    up, most, whose = bench.suite(), 0, ""
+    for size, model in FOREST_MODELS.items():
+        models = make_models([model])
+        rows = (models / model / "rows.csv").read_bytes()
+        up.serve(f"uss-{size}", f"file://{models}/{model}.tar.gz", concurrency=1, keep_alive_ms=600000, provisioned=1)
+        for row in [*rows.splitlines(), rows]:
+            up.invoke(f"uss-{size}", row)
+        used = uss_mb(up.the_runners(1)[0])
+        say(f"warm_instance_uss_mb {model}: {used:.2f} MB")
+        if used > most:
+            most, whose = used, model
+        up.delete_endpoint(f"uss-{size}")
+    return figure("warm_instance_uss_mb", most, "MB", f"limit; the largest is {whose}", 1.5)
+
+
 GROUPS = {
     "warm": [warm_p50_vs_hop, warm_qps_vs_hop, warm_p50_vs_python, warm_qps_vs_python],
     "http": [http_p50_vs_grpc, http_qps_vs_grpc],
     "idle": [idle_cpu_percent, idle_rss_mb],
-    "cold": [*FOREST_ROW, *FOREST_BATCH],
+    "cold": [*FOREST_ROW, *FOREST_BATCH, warm_instance_uss_mb],
     "forest_row_vs_capi": FOREST_ROW,
     "forest_batch_vs_capi": FOREST_BATCH,
 }

@@ -12,6 +12,7 @@ TARGETS = {
     "http_qps_vs_grpc": (AT_LEAST, 0.6, 0.75),
     "idle_cpu_percent": (AT_MOST, 1, 1),
     "idle_rss_mb": (AT_MOST, 1, 1),
+    "warm_instance_uss_mb": (AT_MOST, 1, 0.5),
     **{f"forest_row_vs_capi_{size}": (AT_MOST, 0.25, 0.15) for size in ("100x6", "500x6", "1000x8", "5x100")},
     "forest_batch_vs_capi_100x6": (AT_MOST, 1, 0.5),
     **{f"forest_batch_vs_capi_{size}": (AT_MOST, 0.6, 0.4) for size in ("500x6", "1000x8", "5x100")},

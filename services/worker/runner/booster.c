@@ -328,15 +328,13 @@ static int predict_sparse(struct booster *b, const struct matrix *m, size_t firs
     DMatrixHandle copy = NULL;
     int failed;
 
-    if (b->in_place) {
-        describe(starts, sizeof(starts), b->starts, count + 1, 0, "<u8");
-        describe(columns, sizeof(columns), m->columns + from, stored, 0, "<u4");
-        describe(values, sizeof(values), m->values + from, stored, 0, "<f4");
+    describe(starts, sizeof(starts), b->starts, count + 1, 0, "<u8");
+    describe(columns, sizeof(columns), m->columns + from, stored, 0, "<u4");
+    describe(values, sizeof(values), m->values + from, stored, 0, "<f4");
+    if (b->in_place)
         return XGBoosterPredictFromCSR(b->handle, starts, columns, values, b->facts.features, b->config, b->proxy,
                                        &out->shape, &out->dims, &out->values);
-    }
-    failed = XGDMatrixCreateFromCSREx((const size_t *)b->starts, m->columns + from, m->values + from, count + 1, stored,
-                                      b->facts.features, &copy);
+    failed = XGDMatrixCreateFromCSR(starts, columns, values, b->facts.features, "{\"missing\":NaN,\"nthread\":1}", &copy);
     if (!failed) {
         failed = XGBoosterPredictFromDMatrix(b->handle, copy, b->config, &out->shape, &out->dims, &out->values);
         (void)XGDMatrixFree(copy);

@@ -10,7 +10,7 @@
 /* pilotlight.internal.v1.LoadRequest, its map entries, LoadResponse, pilotlight.v1.ModelFacts, RunnerError */
 enum { REQUEST_MODEL_DIR = 1, REQUEST_RUNTIME = 2, REQUEST_ENVIRONMENT = 3 };
 enum { ENTRY_KEY = 1, ENTRY_VALUE = 2 };
-enum { RESPONSE_FACTS = 1, RESPONSE_LOAD_US = 2, RESPONSE_WARM_US = 3 };
+enum { RESPONSE_FACTS = 1, RESPONSE_LOAD_US = 2, RESPONSE_WARM_US = 3, RESPONSE_DAMAGED = 4 };
 enum {
     FACTS_VERSION = 1,
     FACTS_OBJECTIVE = 2,
@@ -20,7 +20,7 @@ enum {
     FACTS_FORESTS = 11,
     FACTS_NOTE = 12
 };
-enum { ERROR_STATUS = 1, ERROR_MESSAGE = 2 };
+enum { ERROR_STATUS = 1, ERROR_MESSAGE = 2, ERROR_DAMAGED = 3 };
 
 #define MAX_NAME  256
 #define MAX_VALUE 4096
@@ -99,7 +99,7 @@ static uint8_t *put_text(uint8_t *out, uint32_t field, const char *text)
 
 void load_response_write(struct pl_buf *out, const struct model_facts *facts, int64_t load_us, int64_t warm_us)
 {
-    uint8_t inner[sizeof(*facts) + 7 * WIRE_MAX_HEADER], outer[sizeof(inner) + 3 * WIRE_MAX_HEADER];
+    uint8_t inner[sizeof(*facts) + 7 * WIRE_MAX_HEADER], outer[sizeof(inner) + 4 * WIRE_MAX_HEADER];
     uint8_t *end = inner;
 
     end = put_text(end, FACTS_VERSION, facts->version);
@@ -112,14 +112,18 @@ void load_response_write(struct pl_buf *out, const struct model_facts *facts, in
     end = wire_put_bytes(outer, RESPONSE_FACTS, inner, (size_t)(end - inner));
     end = wire_put_varint(end, RESPONSE_LOAD_US, (uint64_t)load_us);
     end = wire_put_varint(end, RESPONSE_WARM_US, (uint64_t)warm_us);
+    if (facts->forest_damaged)
+        end = wire_put_varint(end, RESPONSE_DAMAGED, 1);
     (void)pl_buf_add(out, outer, (size_t)(end - outer));
 }
 
 void runner_error_write(struct pl_buf *out, const struct pl_err *err)
 {
-    uint8_t bytes[sizeof(err->message) + 2 * WIRE_MAX_HEADER];
+    uint8_t bytes[sizeof(err->message) + 3 * WIRE_MAX_HEADER];
     uint8_t *end = wire_put_varint(bytes, ERROR_STATUS, (uint64_t)err->model_status);
 
     end = put_text(end, ERROR_MESSAGE, err->message);
+    if (strcmp(err->reason, MODEL_FOREST_DAMAGED) == 0)
+        end = wire_put_varint(end, ERROR_DAMAGED, 1);
     (void)pl_buf_add(out, bytes, (size_t)(end - bytes));
 }

@@ -6,6 +6,7 @@
 #include "forest/layout.h"
 #include "frame/forest_folder.h"
 #include "matrix.h"
+#include "model.h"
 #include "model_files.h"
 #include "refuse.h"
 
@@ -71,6 +72,7 @@ static bool open_forest(struct member *m, const struct model_files *files, unsig
         return false;
     if (forest_open(&m->forest, fd, &err) != PL_OK) {
         set_note(facts, err.message);
+        facts->damaged = true;
         return false;
     }
     h = forest_header(m->forest);
@@ -90,10 +92,22 @@ static void find_why(struct member_facts *facts, const struct model_files *files
     if (facts->note[0]) /* there is a forest, but it cannot be used */
         return;
     (void)snprintf(name, sizeof(name), "%u.why", which);
-    if (read_why(files, name, why, sizeof(why)) || read_why(files, FOREST_FOLDER_WHY, why, sizeof(why)))
-        set_note(facts, why);
-    else
-        set_note(facts, "it was not compiled");
+    facts->compiled =
+        read_why(files, name, why, sizeof(why)) || read_why(files, FOREST_FOLDER_WHY, why, sizeof(why));
+    set_note(facts, facts->compiled ? why : "it was not compiled");
+}
+
+/* The library refuses the model, too: both reasons, unless one is the other's. */
+static enum pl_code no_way(const struct member_facts *facts, struct pl_err *err)
+{
+    char library[sizeof(err->message)];
+
+    memcpy(library, err->message, sizeof(library));
+    if (facts->compiled && !strstr(library, facts->note))
+        (void)refuse(err, STATUS_FAILED, "%.700s; and as a compiled forest: %s", library, facts->note);
+    if (facts->damaged)
+        strcpy(err->reason, MODEL_FOREST_DAMAGED);
+    return PL_MODEL;
 }
 
 static enum pl_code open_booster(struct member *m, const struct model_files *files, unsigned which, struct pl_err *err)
@@ -101,15 +115,16 @@ static enum pl_code open_booster(struct member *m, const struct model_files *fil
     pl_cleanup(model_file_done) struct model_file file = { 0 };
     const struct booster_facts *facts;
 
-    if (model_file_map(files, which, &file, err) != PL_OK ||
-        booster_open(&m->booster, files->names[which], file.bytes, file.n, err) != PL_OK)
+    find_why(&m->facts, files, which);
+    if (model_file_map(files, which, &file, err) != PL_OK)
         return PL_MODEL;
+    if (booster_open(&m->booster, files->names[which], file.bytes, file.n, err) != PL_OK)
+        return no_way(&m->facts, err);
     facts = booster_facts(m->booster);
     memcpy(m->facts.objective, facts->objective, sizeof(m->facts.objective));
     booster_version(m->facts.runtime, sizeof(m->facts.runtime));
     m->facts.features = facts->features;
     m->facts.classes = facts->classes;
-    find_why(&m->facts, files, which);
     return PL_OK;
 }
 

@@ -39,8 +39,12 @@ struct model_facts {
     uint32_t outputs;
     uint32_t files;
     uint32_t forests; /* of the files: served by a compiled forest, not by XGBoost's library */
-    char note[256];   /* why not all of them are, or why one is not proven; "" */
+    bool forest_damaged; /* one of them could not be used, and should be made again */
+    char note[256];      /* why not all of them are forests, or why one is not proven; "" */
 };
+
+/* The reason (err->reason) of a model that failed to load because of its compiled forest. */
+#define MODEL_FOREST_DAMAGED "FOREST_DAMAGED"
 
 /* Loads every regular file of the top level of 'dir' whose name does not start with ".", or only the first by name when
  * 'ensemble' is false. PL_MODEL 500 "Unable to load model: ...". */

@@ -80,6 +80,7 @@ static void gather_facts(struct model *m)
         if (i == 0 || !member->forest) /* the library that predicts, when one does */
             (void)snprintf(facts->version, sizeof(facts->version), "%s", member->runtime);
         facts->forests += member->forest;
+        facts->forest_damaged |= member->damaged;
         if (facts->note[0] == '\0')
             (void)snprintf(facts->note, sizeof(facts->note), "%s", member->note);
     }
