@@ -206,6 +206,24 @@ static void print_live(const struct live *l)
     table_free(t);
 }
 
+/* Where the time of cold starts went, for the variants that had any. */
+static void print_cold_starts(const struct live *l)
+{
+    struct table *t = table_new(get_cold_titles);
+    size_t count = 0;
+    for (size_t i = 0; i < l->stats->n_variants; i++) {
+        if (!l->stats->variants[i]->cold_start_times)
+            continue;
+        get_cold_row(t, &l->stats->variants[i]->base);
+        count++;
+    }
+    if (count) {
+        printf("\ncold starts since the router started, mean times:\n");
+        table_print(t, stdout);
+    }
+    table_free(t);
+}
+
 /* The endpoint's own fields, then "instances" and "stats" when the router answered. */
 static json_t *live_json(const ProtobufCMessage *m, const struct live *l)
 {
@@ -231,8 +249,10 @@ static void print(const struct kind *k, const ProtobufCMessage *m, const struct 
         printf("%s\n", message_text(m, "name"));
     } else if (format == OUTPUT_TABLE) {
         describe[k->id](m);
-        if (l->stats)
+        if (l->stats) {
             print_live(l);
+            print_cold_starts(l);
+        }
     } else {
         json_t *value = live_json(m, l);
         output_value(value, format, stdout);

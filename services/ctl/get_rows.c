@@ -18,13 +18,15 @@ const char *const get_titles[KIND_COUNT][10] = {
                                "KEEP-ALIVE", ">AGE", NULL },
     [KIND_ENDPOINT] = { "NAME", "STATUS", "CONFIG", "VARIANTS", ">AGE", ">CHANGED", "REASON", NULL },
 };
-const char *const get_instance_titles[] = { "ID",   "ENDPOINT", "VARIANT",   "HOST",        "STATE", ">SINCE",
-                                            ">AGE", ">SERVED",  ">STOPS IN", "PROVISIONED", NULL };
-const char *const get_variant_titles[] = { "ENDPOINT",   "VARIANT", ">IN FLIGHT", ">LIMIT",       ">WAITING",
-                                           ">STARTING",  ">IDLE",   ">BUSY",      ">INVOCATIONS", ">COLD",
-                                           ">THROTTLED", ">FAILED", NULL };
-const char *const get_host_titles[] = { "ID",         "ADDRESS",  "CONNECTED", ">INSTANCES",
-                                        ">MEMORY MB", ">FREE MB", "RUNTIMES",  NULL };
+const char *const get_instance_titles[] = { "ID",   "ENDPOINT", "VARIANT", "HOST",      "STATE",       ">SINCE",
+                                            ">AGE", ">SERVED",  ">MEMORY", ">STOPS IN", "PROVISIONED", NULL };
+const char *const get_variant_titles[] = { "ENDPOINT",  "VARIANT",    ">IN FLIGHT", ">LIMIT",  ">WAITING",
+                                           ">STARTING", ">IDLE",      ">BUSY",      ">MEMORY", ">INVOCATIONS",
+                                           ">COLD",     ">THROTTLED", ">FAILED",    NULL };
+const char *const get_host_titles[] = { "ID",       "ADDRESS",  "CONNECTED", ">INSTANCES", ">MEMORY MB",
+                                        ">USED MB", ">FREE MB", "RUNTIMES",  NULL };
+const char *const get_cold_titles[] = { "ENDPOINT", "VARIANT",           ">COLD", ">QUEUE", ">START", ">SANDBOX",
+                                        ">LOAD",    ">FIRST PREDICTION", NULL };
 
 const char *get_status_text(int endpoint_status)
 {
@@ -107,6 +109,7 @@ void get_instance_row(struct table *t, const ProtobufCMessage *m)
     table_cell(t, "%s", output_age(in->in_state_ms, text));
     table_cell(t, "%s", output_age(in->age_ms, text));
     table_cell(t, "%lld", (long long)in->requests_served);
+    table_cell(t, "%s", in->memory_used_bytes ? output_bytes(in->memory_used_bytes, text) : "-");
     table_cell(t, "%s", in->stops_in_ms ? output_age(in->stops_in_ms, text) : "-");
     table_cell(t, "%s", in->provisioned ? "yes" : "no");
 }
@@ -114,12 +117,29 @@ void get_instance_row(struct table *t, const ProtobufCMessage *m)
 void get_variant_row(struct table *t, const ProtobufCMessage *m)
 {
     const Pilotlight__V1__VariantStats *v = (const void *)m;
-    const int64_t numbers[] = { v->in_flight, v->max_concurrency, v->waiting,     v->starting,  v->idle,
-                                v->busy,      v->invocations,     v->cold_starts, v->throttled, v->failed };
+    const int64_t now[] = { v->in_flight, v->max_concurrency, v->waiting, v->starting, v->idle, v->busy };
+    const int64_t counters[] = { v->invocations, v->cold_starts, v->throttled, v->failed };
+    char text[24];
     table_cell(t, "%s", v->endpoint_name);
     table_cell(t, "%s", v->variant_name);
-    for (size_t i = 0; i < PL_COUNT(numbers); i++)
-        table_cell(t, "%lld", (long long)numbers[i]);
+    for (size_t i = 0; i < PL_COUNT(now); i++)
+        table_cell(t, "%lld", (long long)now[i]);
+    table_cell(t, "%s", output_bytes(v->memory_used_bytes, text));
+    for (size_t i = 0; i < PL_COUNT(counters); i++)
+        table_cell(t, "%lld", (long long)counters[i]);
+}
+
+void get_cold_row(struct table *t, const ProtobufCMessage *m)
+{
+    const Pilotlight__V1__VariantStats *v = (const void *)m;
+    const Pilotlight__V1__ColdStartTimes *c = v->cold_start_times;
+    const int64_t times[] = { c->queue_us, c->start_us, c->sandbox_us, c->load_us, c->first_predict_us };
+    char text[24];
+    table_cell(t, "%s", v->endpoint_name);
+    table_cell(t, "%s", v->variant_name);
+    table_cell(t, "%lld", (long long)c->count);
+    for (size_t i = 0; i < PL_COUNT(times); i++)
+        table_cell(t, "%s", output_micros(times[i], text));
 }
 
 void get_host_row(struct table *t, const ProtobufCMessage *m)
@@ -134,6 +154,7 @@ void get_host_row(struct table *t, const ProtobufCMessage *m)
     table_cell(t, "%s%s", h->connected ? "yes" : "no", h->draining ? ", draining" : "");
     table_cell(t, "%d", h->instances);
     table_cell(t, "%lld", (long long)h->memory_mb);
+    table_cell(t, "%lld", (long long)h->memory_used_mb);
     table_cell(t, "%lld", (long long)h->memory_free_mb);
     table_cell(t, "%s", runtimes);
 }

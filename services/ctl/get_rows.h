@@ -9,7 +9,8 @@ struct table;
 extern const char *const get_titles[KIND_COUNT][10];
 void get_row(struct table *t, const struct kind *k, const ProtobufCMessage *m);
 
-extern const char *const get_instance_titles[], *const get_variant_titles[], *const get_host_titles[];
+extern const char *const get_instance_titles[], *const get_variant_titles[], *const get_host_titles[],
+                                                                                 *const get_cold_titles[];
 /* Of pilotlight.v1.Instance, VariantStats and Host. */
 void get_instance_row(struct table *t, const ProtobufCMessage *m);
 void get_variant_row(struct table *t, const ProtobufCMessage *m);

@@ -91,9 +91,8 @@ static void print_timings(const struct run *r, size_t call, const Pilotlight__V1
 {
     static const Pilotlight__V1__Timings none = PILOTLIGHT__V1__TIMINGS__INIT;
     const Pilotlight__V1__Timings *t = reply->timings ? reply->timings : &none;
-    const int64_t parts[] = {
-        t->queue_us, t->start_us, t->load_us, t->model_us, t->overhead_us, t->total_us, client_us
-    };
+    const int64_t parts[] = { t->queue_us, t->start_us,    t->sandbox_us, t->load_us, t->first_predict_us,
+                              t->model_us, t->overhead_us, t->total_us,   client_us };
     char text[24];
     fprintf(r->plan->notes, "%6zu  %-16.40s %-5s", call + 1, *reply->variant ? reply->variant : "-",
             t->cold ? "cold" : "warm");
@@ -180,8 +179,8 @@ void invoke_run(struct client *c, const struct invoke_plan *plan, struct invoke_
     pthread_mutex_init(&r.lock, NULL);
     pthread_cond_init(&r.ended, NULL);
     if (plan->timings)
-        fprintf(plan->notes, "%6s  %-16s %-5s %10s %10s %10s %10s %10s %10s %10s\n", "call", "variant", "", "queue",
-                "start", "load", "model", "overhead", "total", "client");
+        fprintf(plan->notes, "%6s  %-16s %-5s %10s %10s %10s %10s %10s %10s %10s %10s %10s\n", "call", "variant", "",
+                "queue", "start", "sandbox", "load", "first", "model", "overhead", "total", "client");
     int64_t started_us = pl_now_us();
     loop_enter(client_loop(c));
     fill(&r);

@@ -163,12 +163,13 @@ static bool read_headers(struct aws_call *c, struct invoke_call *out)
 /* Ours, beside AWS's: where the time went. */
 static void set_timings(struct aws_call *c, const struct invoke_timings *t)
 {
-    char text[192];
-    (void)snprintf(
-        text, sizeof(text),
-        "cold=%d; queue_us=%lld; start_us=%lld; load_us=%lld; model_us=%lld; overhead_us=%lld; total_us=%lld", t->cold,
-        (long long)t->queue_us, (long long)t->start_us, (long long)t->load_us, (long long)t->model_us,
-        (long long)t->overhead_us, (long long)t->total_us);
+    char text[320];
+    (void)snprintf(text, sizeof(text),
+                   "cold=%d; queue_us=%lld; start_us=%lld; sandbox_us=%lld; load_us=%lld; first_predict_us=%lld; "
+                   "model_us=%lld; overhead_us=%lld; total_us=%lld",
+                   t->cold, (long long)t->queue_us, (long long)t->start_us, (long long)t->sandbox_us,
+                   (long long)t->load_us, (long long)t->first_predict_us, (long long)t->model_us,
+                   (long long)t->overhead_us, (long long)t->total_us);
     http_set_header(c->http, "X-Pilotlight-Timings", text);
 }
 

@@ -76,8 +76,16 @@ static void read_timings(const struct wire_reader *r, const struct wire_field *f
     struct wire_reader inner;
     struct wire_field t;
     struct iovec span;
-    int64_t *const members[] = { NULL,          NULL,           &out->queue_us,    &out->start_us,
-                                 &out->load_us, &out->model_us, &out->overhead_us, &out->total_us };
+    int64_t *const members[] = { NULL,
+                                 NULL,
+                                 &out->queue_us,
+                                 &out->start_us,
+                                 &out->load_us,
+                                 &out->model_us,
+                                 &out->overhead_us,
+                                 &out->total_us,
+                                 &out->sandbox_us,
+                                 &out->first_predict_us };
     wire_read_flat(&inner, &span, bytes, wire_copy(r, f, bytes, sizeof(bytes)));
     while (wire_next(&inner, &t)) {
         if (t.type != WIRE_VARINT || t.number >= PL_COUNT(members))

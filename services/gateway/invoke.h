@@ -20,7 +20,7 @@ struct invoke_call {
 
 struct invoke_timings {
     bool cold;
-    int64_t queue_us, start_us, load_us, model_us, overhead_us, total_us;
+    int64_t queue_us, start_us, load_us, model_us, overhead_us, total_us, sandbox_us, first_predict_us;
 };
 
 struct invoke_answer {

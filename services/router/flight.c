@@ -82,6 +82,26 @@ struct account {
     struct usage_facts facts;
 };
 
+/* What the host says, cut to what is left of the time that was seen here. */
+static int64_t part(int64_t said_us, int64_t *left_us)
+{
+    int64_t us = said_us < 0 ? 0 : said_us < *left_us ? said_us : *left_us;
+
+    *left_us -= us;
+    return us;
+}
+
+static void account_cold(struct usage_facts *f, const struct core_instance *in)
+{
+    int64_t left_us = in->ready_us - in->asked_us;
+
+    f->cold = true;
+    f->start_us = left_us;
+    f->sandbox_us = part(in->parts.sandbox_us, &left_us);
+    f->load_us = part(in->parts.load_us, &left_us);
+    f->first_predict_us = part(in->parts.first_predict_us, &left_us);
+}
+
 static void account_open(struct account *a, const struct flight *f, const struct core_variant *v, int64_t now_us)
 {
     const struct core_request *q = &f->core;
@@ -97,11 +117,8 @@ static void account_open(struct account *a, const struct flight *f, const struct
     a->facts.provisioned = f->provisioned;
     a->facts.bytes_in = rpc_bytes_len(rpc_call_bytes(f->call));
     a->facts.queue_us = (in ? q->dispatched_us : now_us) - q->admitted_us;
-    if (in && q->cold) {
-        a->facts.cold = true;
-        a->facts.start_us = in->ready_us - in->asked_us;
-        a->facts.load_us = in->load_us < a->facts.start_us ? in->load_us : a->facts.start_us;
-    }
+    if (in && q->cold)
+        account_cold(&a->facts, in);
 }
 
 static int64_t billed_ms(const struct usage_facts *f)
@@ -229,7 +246,9 @@ static struct rpc_bytes *make_reply(const struct flight *f, const struct rpc_byt
     const struct reply_timings t = { .cold = u->cold,
                                      .queue_us = u->queue_us,
                                      .start_us = u->start_us,
+                                     .sandbox_us = u->sandbox_us,
                                      .load_us = u->load_us,
+                                     .first_predict_us = u->first_predict_us,
                                      .model_us = u->model_us,
                                      .overhead_us = u->overhead_us,
                                      .total_us = u->total_us };

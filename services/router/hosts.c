@@ -100,6 +100,7 @@ static struct core_load load_of(const struct host *host, const Pilotlight__Inter
     m = m ? m : &none;
     return (struct core_load){ .memory_mb = m->memory_mb,
                                .memory_free_mb = m->memory_free_mb,
+                               .memory_used_mb = m->memory_used_mb,
                                .instances = m->instances,
                                .instance_limit = m->instance_limit,
                                .draining = m->draining || host->message->draining };
@@ -118,6 +119,7 @@ static void on_snapshot(struct host *host, const Pilotlight__Internal__V1__HostS
                                         .endpoint = m->endpoint_name,
                                         .variant = m->variant_name,
                                         .generation = m->generation,
+                                        .memory_bytes = m->memory_used_bytes,
                                         .busy = m->busy,
                                         .idle_us = m->idle_ms * 1000,
                                         .served = m->requests_served };
@@ -143,6 +145,8 @@ static void on_message(void *arg, const void *message)
     } else if (m->event_case == PILOTLIGHT__INTERNAL__V1__WATCH_INSTANCES_RESPONSE__EVENT_LOAD) {
         struct core_load load = load_of(host, m->load);
 
+        for (size_t i = 0; i < m->load->n_used; i++)
+            core_host_measured(host->core, m->load->used[i]->instance_id, m->load->used[i]->used_bytes);
         core_host_load(c, host->core, &load, pl_now_us());
     } else if (m->event_case == PILOTLIGHT__INTERNAL__V1__WATCH_INSTANCES_RESPONSE__EVENT_DIED) {
         log_info("instance_died", LOG_STR("host", host->core->id), LOG_UINT("instance", m->died->instance_id),

@@ -73,6 +73,7 @@ static void add_instance(struct instances *all, const struct core_instance *in, 
     m->provisioned = provisioned;
     m->generation = v->generation;
     m->memory_size_mb = v->memory_mb;
+    m->memory_used_bytes = in->memory_bytes;
     if (stops_at_us != CORE_NEVER)
         m->stops_in_ms = stops_at_us > all->now_us ? (stops_at_us - all->now_us + 999) / 1000 : 1;
     all->list = pl_grow(all->list, all->count + 1, sizeof(Pilotlight__V1__Instance *));
@@ -122,6 +123,36 @@ struct stats {
 };
 
 /* Those of older generations only while they have something; the counters stand with the one that serves. */
+/* NULL: there was none. The caller's to free. */
+static Pilotlight__V1__ColdStartTimes *cold_times(const struct core_tally *t)
+{
+    Pilotlight__V1__ColdStartTimes *m = t->cold_starts > 0 ? PL_NEW(Pilotlight__V1__ColdStartTimes) : NULL;
+
+    if (!m)
+        return NULL;
+    pilotlight__v1__cold_start_times__init(m);
+    m->count = t->cold_starts;
+    m->queue_us = t->cold.queue_us / m->count;
+    m->start_us = t->cold.start_us / m->count;
+    m->sandbox_us = t->cold.sandbox_us / m->count;
+    m->load_us = t->cold.load_us / m->count;
+    m->first_predict_us = t->cold.first_predict_us / m->count;
+    return m;
+}
+
+static int64_t memory_used(const struct core_variant *v)
+{
+    int64_t bytes = 0;
+
+    for (int i = 0; i < CORE_STATES; i++) {
+        list_each(it, &v->by_state[i])
+        {
+            bytes += list_entry(it, struct core_instance, link)->memory_bytes;
+        }
+    }
+    return bytes;
+}
+
 static void add_stats(void *arg, const struct core_variant *v)
 {
     struct stats *all = arg;
@@ -148,7 +179,9 @@ static void add_stats(void *arg, const struct core_variant *v)
         m->failed = t->failed;
         m->instances_started = t->instances_started;
         m->instances_failed = t->instances_failed;
+        m->cold_start_times = cold_times(t);
     }
+    m->memory_used_bytes = memory_used(v);
     all->list = pl_grow(all->list, all->count + 1, sizeof(Pilotlight__V1__VariantStats *));
     all->list[all->count++] = m;
 }
@@ -164,8 +197,10 @@ ROUTER_HANDLER(list_variant_stats)
     reply.variants = all.list;
     reply.n_variants = all.count;
     rpc_reply(call, &reply.base);
-    for (size_t i = 0; i < all.count; i++)
+    for (size_t i = 0; i < all.count; i++) {
+        free(all.list[i]->cold_start_times);
         free(all.list[i]);
+    }
     free(all.list);
 }
 
@@ -181,6 +216,7 @@ static void fill_host(Pilotlight__V1__Host *m, const struct core_host *h)
         m->instances += (int32_t)h->count[s];
     m->memory_mb = h->memory_mb;
     m->memory_free_mb = h->memory_free_mb;
+    m->memory_used_mb = h->memory_used_mb;
     m->runtimes = h->runtimes;
     m->n_runtimes = h->runtime_count;
     m->draining = h->draining;

@@ -63,7 +63,9 @@ static const struct row rows[] = {
     AS_SHARE(OURS, "Cancellations", "Count", cancelled, requests),
     AS_POINT(OURS, "QueueTime", "Microseconds", queue_us),
     AS_POINT(OURS, "ColdStartProcessTime", "Microseconds", start_us),
+    AS_POINT(OURS, "ColdStartSandboxTime", "Microseconds", sandbox_us),
     AS_POINT(OURS, "ColdStartLoadTime", "Microseconds", load_us),
+    AS_POINT(OURS, "ColdStartFirstPredictionTime", "Microseconds", first_predict_us),
     AS_POINT(OURS, "BilledDuration", "Milliseconds", billed_ms),
     AS_POINT(OURS, "WarmInstances", "Count", warm),
 };
@@ -154,7 +156,9 @@ static void count_times(struct measure_minute *t, const struct usage_facts *f)
     point_add(&t->setup_us, (double)f->start_us, 1);
     point_add(&t->queue_us, (double)f->queue_us, 1);
     point_add(&t->start_us, (double)(f->start_us - f->load_us), 1);
+    point_add(&t->sandbox_us, (double)f->sandbox_us, 1);
     point_add(&t->load_us, (double)f->load_us, 1);
+    point_add(&t->first_predict_us, (double)f->first_predict_us, 1);
 }
 
 static void count_usage(struct measure *m, const struct usage_facts *f)

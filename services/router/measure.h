@@ -23,7 +23,7 @@ struct measure_minute {
     int64_t requests, errors_4xx, errors_5xx, model_errors, failures, cancelled, cold, reached;
     int64_t provisioned, spillover; /* of a variant with provisioned concurrency, that reached an instance */
     int64_t throttled;              /* requests that were not let in */
-    struct point model_us, overhead_us, setup_us, queue_us, start_us, load_us, billed_ms;
+    struct point model_us, overhead_us, setup_us, queue_us, start_us, sandbox_us, load_us, first_predict_us, billed_ms;
     struct point utilization, provisioned_executions, provisioned_utilization;
     struct point warm;
 };

@@ -20,8 +20,10 @@ enum {
     FIELD_MODEL_US = 5,
     FIELD_OVERHEAD_US = 6,
     FIELD_TOTAL_US = 7,
+    FIELD_SANDBOX_US = 8,
+    FIELD_FIRST_PREDICT_US = 9,
 };
-#define TIMINGS_MAX 7 * WIRE_MAX_HEADER
+#define TIMINGS_MAX 9 * WIRE_MAX_HEADER
 
 /* What of the worker host's answer the router looks at. */
 struct answer {
@@ -96,6 +98,8 @@ struct rpc_bytes *reply_invoke(const struct rpc_bytes *answer, const char *varia
                    t->model_us); /* the host's again: protobuf-c does not merge scalars of sub-messages */
     end = put_time(end, FIELD_OVERHEAD_US, t->overhead_us);
     end = put_time(end, FIELD_TOTAL_US, t->total_us);
+    end = put_time(end, FIELD_SANDBOX_US, t->sandbox_us);
+    end = put_time(end, FIELD_FIRST_PREDICT_US, t->first_predict_us);
     at = wire_put_bytes(at, FIELD_VARIANT, variant, strnlen(variant, NAME_LENGTH_MAX));
     at = wire_put_bytes(at, FIELD_TIMINGS, timings, (size_t)(end - timings));
     pl_cleanup(rpc_bytes_unref_p) struct rpc_bytes *tail = rpc_bytes_copy(fields, (size_t)(at - fields));

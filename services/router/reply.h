@@ -14,7 +14,7 @@ struct rpc_bytes;
 /* pilotlight.v1.Timings */
 struct reply_timings {
     bool cold;
-    int64_t queue_us, start_us, load_us, model_us, overhead_us, total_us;
+    int64_t queue_us, start_us, sandbox_us, load_us, first_predict_us, model_us, overhead_us, total_us;
 };
 
 /* What the worker host measured: timings.model_us. -1: not a WorkerInvokeResponse. */

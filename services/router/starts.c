@@ -123,17 +123,20 @@ static void started(void *arg, const struct pl_err *status, const void *message,
     struct core_variant *v = in->variant;
     struct usage_series *series = ((struct served_variant *)v->user)->series;
     struct pl_err err = *status;
+    struct core_start_parts parts = { 0 };
 
     (void)bytes;
     in->user = NULL;
     if (err.code == PL_OK && m->instance_id == 0)
         (void)pl_fail_reason(&err, PL_INTERNAL, "START_FAILED", NULL, "the host gave the instance no id");
     if (err.code == PL_OK) {
+        parts = (struct core_start_parts){ m->spawn_us, m->load_us, m->first_predict_us };
         log_info("instance_started", LOG_STR("endpoint", v->endpoint->name), LOG_STR("variant", v->name),
                  LOG_STR("host", in->host->id), LOG_UINT("instance", m->instance_id), LOG_INT("start_us", m->start_us),
-                 LOG_INT("load_us", m->load_us));
+                 LOG_INT("sandbox_us", m->spawn_us), LOG_INT("load_us", m->load_us),
+                 LOG_INT("first_predict_us", m->first_predict_us));
         usage_instance_started(series, pl_now_us() - in->asked_us);
-        core_started(c, in, m->instance_id, m->load_us, pl_now_us());
+        core_started(c, in, m->instance_id, &parts, pl_now_us());
     } else {
         if (in->state != CORE_STOPPING) {
             log_warn("start_failed", LOG_STR("endpoint", v->endpoint->name), LOG_STR("variant", v->name),

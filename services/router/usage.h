@@ -39,7 +39,7 @@ struct usage_facts {
     enum usage_outcome outcome;
     bool cold;
     /* As in pilotlight.v1.Timings; 0 for what it did not get to. */
-    int64_t queue_us, start_us, load_us, model_us, overhead_us, total_us;
+    int64_t queue_us, start_us, sandbox_us, load_us, first_predict_us, model_us, overhead_us, total_us;
     int64_t billed_ms;          /* time in the instance, rounded up to a millisecond */
     bool reached;               /* an instance had it */
     bool provisioned;           /* within the provisioned concurrency when it was dispatched */

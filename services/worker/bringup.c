@@ -49,18 +49,17 @@ static void started(void *arg, struct instance *in, const struct pl_err *err)
 /* Takes the uses of the model and of its code. */
 static enum pl_code start_now(struct bringup *b, struct pl_err *err)
 {
-    int64_t bytes = cache_item_unpacked_bytes(b->item) + (b->code ? cache_item_unpacked_bytes(b->code) : 0);
     struct instance_start s = { .spec = b->spec,
                                 .model = b->item,
                                 .code = b->code,
                                 .runtime = runtimes_find(b->parts.runtimes, b->spec->runtime),
                                 .trial = b->trial,
                                 .asked_us = b->asked_us,
-                                .estimate_bytes = capacity_estimate(b->spec->memory_size_mb, bytes),
+                                .estimate_bytes = capacity_estimate(b->spec->memory_size_mb, b->item, b->code),
                                 .done = started,
                                 .arg = b };
 
-    if (capacity_admit(b->parts.capacity, s.estimate_bytes, err) != PL_OK)
+    if (capacity_admit(b->parts.capacity, b->spec->memory_size_mb, s.estimate_bytes, err) != PL_OK)
         return err->code;
     b->item = b->code = NULL;
     b->starting = instances_start(b->parts.instances, &s);

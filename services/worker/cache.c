@@ -30,6 +30,7 @@ struct cache_item {
     int64_t unpacked_bytes; /* 0: not here */
     bool compiled;          /* as far as it will be */
     unsigned rebuilds;
+    int64_t instance_bytes; /* learned */
     unsigned uses;
     int64_t used_ms; /* wall clock, as the file system keeps it */
     UT_hash_handle hh;
@@ -384,6 +385,17 @@ enum pl_code cache_put_unpacked(struct cache *c, const char *path, const char *s
     *out = take(item);
     shrink(c, item);
     return PL_OK;
+}
+
+int64_t cache_item_instance_bytes(const struct cache_item *item)
+{
+    return item->instance_bytes;
+}
+
+void cache_item_learn(struct cache_item *item, int64_t instance_bytes)
+{
+    if (instance_bytes > item->instance_bytes)
+        item->instance_bytes = instance_bytes;
 }
 
 /* ---- compiled ---- */

@@ -68,6 +68,10 @@ PL_MUST_CHECK enum pl_code cache_put_artifact(struct cache *c, const char *path,
 PL_MUST_CHECK enum pl_code cache_put_unpacked(struct cache *c, const char *path, const char *sha256, int64_t bytes,
                                               struct cache_item **out, struct pl_err *err);
 
+/* What an instance of it has been seen to use of its own, at most, since this worker started; 0 = none has been. */
+int64_t cache_item_instance_bytes(const struct cache_item *item);
+void cache_item_learn(struct cache_item *item, int64_t instance_bytes);
+
 /* Has its model been compiled (frame/forest_folder.h) by this version of the format, or has that been given up? */
 bool cache_item_compiled(struct cache_item *item);
 /* Gives it up, until the next start of the worker. */

@@ -3,8 +3,9 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "cache.h"
 #include "instance.h"
-#include "loop/loop.h"
+#include "memory_use.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -13,22 +14,23 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MIB              ((int64_t)1 << 20)
-#define MEASURE_EVERY_MS 2000
-#define MEASURE_AT_ONCE  64 /* per tick, so that a host with hundreds keeps its turns short */
+#define MIB ((int64_t)1 << 20)
+/* The machine's own figure is asked for again after this time; while there is plenty, after the second. */
 #define AVAILABLE_AGE_MS 500
-#define BASE_BYTES       (32 * MIB) /* a runner with libxgboost and an empty model */
-#define MODEL_RATIO      8          /* memory per byte of unpacked model, JSON, the worst format */
+#define PLENTY_AGE_MS    10000
 #define HEADROOM_PERCENT 5
 #define HEADROOM_MAX     (512 * MIB)
 #define RETRY_AFTER_MS   1000
 
+/* Before an instance of a model has been measured. A compiled forest is pages of a file. */
+#define FOREST_BYTES (8 * MIB)
+#define BASE_BYTES   (32 * MIB) /* a runner with libxgboost and an empty model */
+#define MODEL_RATIO  8          /* memory per byte of unpacked model, JSON, the worst format */
+
 struct capacity {
-    struct loop *loop;
     struct instances *all;
-    int64_t memory_bytes;
-    int64_t instance_limit;
-    struct loop_timer measure;
+    struct memory_use *use;
+    struct capacity_options o;
     int64_t available_bytes, available_at_ms; /* of the machine */
 };
 
@@ -43,15 +45,6 @@ static bool read_text(const char *path, char *out, size_t size)
         return false;
     out[n] = '\0';
     return true;
-}
-
-int64_t capacity_parse_statm(const char *text)
-{
-    long long size, resident, shared;
-
-    if (sscanf(text, "%lld %lld %lld", &size, &resident, &shared) != 3 || resident < shared)
-        return -1;
-    return (int64_t)(resident - shared) * sysconf(_SC_PAGESIZE);
 }
 
 /* -1: no such line. */
@@ -92,91 +85,74 @@ static int64_t machine_memory(void)
     return limit < total ? limit : total;
 }
 
+static bool is_fresh(const struct capacity *c, int64_t now_ms)
+{
+    bool plenty = c->available_bytes > c->o.memory_bytes / 4;
+
+    return c->available_at_ms > 0 && now_ms - c->available_at_ms <= (plenty ? PLENTY_AGE_MS : AVAILABLE_AGE_MS);
+}
+
 static int64_t available(struct capacity *c)
 {
     int64_t now_ms = pl_now_ms();
 
-    if (c->available_at_ms == 0 || now_ms - c->available_at_ms > AVAILABLE_AGE_MS) {
+    if (!is_fresh(c, now_ms)) {
         int64_t bytes = meminfo("MemAvailable");
 
-        c->available_bytes = bytes < 0 ? c->memory_bytes : bytes;
+        c->available_bytes = bytes < 0 ? c->o.memory_bytes : bytes;
         c->available_at_ms = now_ms;
     }
     return c->available_bytes;
 }
 
-/* ---- measuring instances ---- */
-
-struct round {
-    int64_t now_ms;
-    int left;
-};
-
-static void measure_one(struct instance *in, void *arg)
-{
-    struct round *r = arg;
-    char path[48], text[128];
-    int64_t bytes;
-
-    if (r->left == 0 || r->now_ms - in->measured_ms < MEASURE_EVERY_MS || in->state <= INSTANCE_LOADING)
-        return;
-    r->left--;
-    in->measured_ms = r->now_ms;
-    (void)snprintf(path, sizeof(path), "/proc/%d/statm", (int)in->child.pid);
-    bytes = read_text(path, text, sizeof(text)) ? capacity_parse_statm(text) : -1;
-    if (bytes >= 0)
-        in->rss_bytes = bytes > 0 ? bytes : 1;
-}
-
-static void measure(struct loop_timer *t)
-{
-    struct capacity *c = PL_CONTAINER(t, struct capacity, measure);
-    struct round r = { .now_ms = pl_now_ms(), .left = MEASURE_AT_ONCE };
-
-    instances_each(c->all, measure_one, &r);
-    if (instances_count(c->all) > 0)
-        loop_timer_set(c->loop, &c->measure, r.now_ms + (r.left == 0 ? MEASURE_EVERY_MS / 20 : MEASURE_EVERY_MS));
-}
-
-struct use {
-    int64_t bytes, unseen_bytes;
-};
-
-static void add_use(struct instance *in, void *arg)
-{
-    struct use *u = arg;
-
-    u->bytes += in->rss_bytes > 0 ? in->rss_bytes : in->estimate_bytes;
-    u->unseen_bytes += in->rss_bytes > 0 ? 0 : in->estimate_bytes;
-}
+/* ---- sums ---- */
 
 static int64_t free_bytes(struct capacity *c)
 {
-    struct use u = { 0 };
-    int64_t offered, machine;
+    int64_t estimated, used = instances_used_bytes(c->all, &estimated);
+    int64_t offered = c->o.memory_bytes - used;
+    int64_t machine = available(c) - estimated;
 
-    instances_each(c->all, add_use, &u);
-    offered = c->memory_bytes - u.bytes;
-    machine = available(c) - u.unseen_bytes;
     if (machine < offered)
         offered = machine;
     return offered > 0 ? offered : 0;
+}
+
+static void add_promise(struct instance *in, void *arg)
+{
+    *(int64_t *)arg += in->memory_size_mb;
+}
+
+static int64_t promised_mb(const struct capacity *c)
+{
+    int64_t mb = 0;
+
+    instances_each(c->all, add_promise, &mb);
+    return mb;
 }
 
 /* ---- answers ---- */
 
 static int64_t headroom(const struct capacity *c)
 {
-    int64_t bytes = c->memory_bytes / 100 * HEADROOM_PERCENT;
+    int64_t bytes = c->o.memory_bytes / 100 * HEADROOM_PERCENT;
 
     return bytes < HEADROOM_MAX ? bytes : HEADROOM_MAX;
 }
 
-int64_t capacity_estimate(int memory_size_mb, int64_t unpacked_bytes)
+int64_t capacity_estimate(int memory_size_mb, const struct cache_item *model, const struct cache_item *code)
 {
     int64_t most = (int64_t)memory_size_mb * MIB;
-    int64_t guess = unpacked_bytes < most ? BASE_BYTES + unpacked_bytes * MODEL_RATIO : most;
+    int64_t unpacked = cache_item_unpacked_bytes(model) + (code ? cache_item_unpacked_bytes(code) : 0);
+    int64_t seen = cache_item_instance_bytes(model);
+    int64_t guess;
 
+    if (seen > 0)
+        guess = seen;
+    else if (!code && cache_item_compiled(model))
+        guess = FOREST_BYTES;
+    else
+        guess = unpacked < most ? BASE_BYTES + unpacked * MODEL_RATIO : most;
     return guess < most ? guess : most;
 }
 
@@ -186,50 +162,82 @@ static enum pl_code refuse(struct pl_err *err)
     return err->code;
 }
 
-enum pl_code capacity_admit(struct capacity *c, int64_t estimate_bytes, struct pl_err *err)
+static enum pl_code check_count(const struct capacity *c, struct pl_err *err)
 {
     unsigned count = instances_count(c->all);
-    int64_t left = free_bytes(c), keep = headroom(c);
 
-    if (count >= (uint64_t)c->instance_limit) {
-        (void)pl_fail_reason(err, PL_EXHAUSTED, "NO_CAPACITY", NULL,
-                             "this host has %u instances; its instance_limit is %" PRId64, count, c->instance_limit);
-        return refuse(err);
-    }
-    if (left < estimate_bytes + keep) {
-        (void)pl_fail_reason(err, PL_EXHAUSTED, "NO_CAPACITY", NULL,
-                             "the instance needs about %" PRId64 " MB and %" PRId64
-                             " MB stay free as headroom; this host"
-                             " has %" PRId64 " MB of %" PRId64 " MB left",
-                             estimate_bytes / MIB, keep / MIB, left / MIB, c->memory_bytes / MIB);
-        return refuse(err);
-    }
-    if (c->measure.slot == 0)
-        loop_timer_set(c->loop, &c->measure, pl_now_ms() + MEASURE_EVERY_MS);
+    if (count < (uint64_t)c->o.instance_limit)
+        return PL_OK;
+    (void)pl_fail_reason(err, PL_EXHAUSTED, "NO_CAPACITY", NULL,
+                         "this host has %u instances; its instance_limit is %" PRId64, count, c->o.instance_limit);
+    return refuse(err);
+}
+
+static enum pl_code check_promises(const struct capacity *c, int memory_size_mb, struct pl_err *err)
+{
+    int64_t most_mb = (int64_t)(c->o.overcommit * (double)(c->o.memory_bytes / MIB));
+    int64_t now_mb = c->o.overcommit > 0 ? promised_mb(c) : 0;
+
+    if (c->o.overcommit <= 0 || now_mb + memory_size_mb <= most_mb)
+        return PL_OK;
+    (void)pl_fail_reason(err, PL_EXHAUSTED, "NO_CAPACITY", NULL,
+                         "the memory sizes of this host's instances are %" PRId64
+                         " MB together and may not exceed %" PRId64 " MB: overcommit %g of %" PRId64 " MB",
+                         now_mb, most_mb, c->o.overcommit, c->o.memory_bytes / MIB);
+    return refuse(err);
+}
+
+static enum pl_code check_memory(struct capacity *c, int64_t estimate_bytes, struct pl_err *err)
+{
+    int64_t left = free_bytes(c), keep = headroom(c), estimated;
+
+    if (left >= estimate_bytes + keep)
+        return PL_OK;
+    (void)pl_fail_reason(err, PL_EXHAUSTED, "NO_CAPACITY", NULL,
+                         "the instance needs about %" PRId64 " MB and %" PRId64
+                         " MB stay free as headroom; this host has %" PRId64 " MB of %" PRId64
+                         " MB left: its instances use %" PRId64 " MB, and the machine has %" PRId64 " MB to spare",
+                         (estimate_bytes + MIB - 1) / MIB, keep / MIB, left / MIB, c->o.memory_bytes / MIB,
+                         instances_used_bytes(c->all, &estimated) / MIB, c->available_bytes / MIB);
+    return refuse(err);
+}
+
+enum pl_code capacity_admit(struct capacity *c, int memory_size_mb, int64_t estimate_bytes, struct pl_err *err)
+{
+    if (check_count(c, err) != PL_OK || check_promises(c, memory_size_mb, err) != PL_OK ||
+        check_memory(c, estimate_bytes, err) != PL_OK)
+        return err->code;
+    memory_use_wake(c->use);
     return PL_OK;
 }
 
 void capacity_load(struct capacity *c, struct capacity_load *out)
 {
-    int64_t left = free_bytes(c) - headroom(c);
+    int64_t left = free_bytes(c) - headroom(c), estimated;
 
     *out = (struct capacity_load){
-        .memory_mb = c->memory_bytes / MIB,
+        .memory_mb = c->o.memory_bytes / MIB,
         .memory_free_mb = left > 0 ? left / MIB : 0,
+        .memory_used_mb = (instances_used_bytes(c->all, &estimated) + MIB - 1) / MIB,
         .instances = (int32_t)instances_count(c->all),
-        .instance_limit = (int32_t)c->instance_limit,
+        .instance_limit = (int32_t)c->o.instance_limit,
     };
 }
 
-struct capacity *capacity_new(struct loop *l, struct instances *all, int64_t memory_bytes, int64_t instance_limit)
+bool capacity_busy(const struct capacity *c)
+{
+    return memory_use_busy(c->use);
+}
+
+struct capacity *capacity_new(struct loop *l, struct instances *all, const struct capacity_options *o)
 {
     struct capacity *c = PL_NEW(struct capacity);
 
-    c->loop = l;
     c->all = all;
-    c->memory_bytes = memory_bytes > 0 ? memory_bytes : machine_memory();
-    c->instance_limit = instance_limit;
-    c->measure.fire = measure;
+    c->o = *o;
+    if (c->o.memory_bytes <= 0)
+        c->o.memory_bytes = machine_memory();
+    c->use = memory_use_new(l, all);
     return c;
 }
 
@@ -237,6 +245,6 @@ void capacity_free(struct capacity *c)
 {
     if (!c)
         return;
-    loop_timer_clear(c->loop, &c->measure);
+    memory_use_free(c->use);
     free(c);
 }

@@ -107,6 +107,10 @@ static void release(struct instance *in)
     HASH_DELETE(hh, in->all->by_id, in);
     list_remove(&in->link);
     in->all->counts[in->state]--;
+    if (in->memory.used_bytes > 0)
+        in->all->measured_bytes -= in->memory.used_bytes;
+    else
+        in->all->estimated_bytes -= in->estimate_bytes;
     if (in->all->observer.changed)
         in->all->observer.changed(in->all->observer.arg);
     cache_give(in->model);
@@ -442,6 +446,30 @@ void instance_stop(struct instance *in, const char *reason, int64_t grace_ms, st
     } else {
         instance_kill(in, "killed: told to stop before it was ready");
     }
+}
+
+/* ---- memory ---- */
+
+void instance_measured(struct instance *in, int64_t used_bytes, int64_t own_bytes)
+{
+    struct instances *all = in->all;
+
+    if (in->memory.used_bytes > 0)
+        all->measured_bytes -= in->memory.used_bytes;
+    else
+        all->estimated_bytes -= in->estimate_bytes;
+    in->memory.used_bytes = used_bytes > 0 ? used_bytes : 1;
+    in->memory.own_bytes = own_bytes;
+    in->memory.at_ms = pl_now_ms();
+    in->memory.served = in->served;
+    all->measured_bytes += in->memory.used_bytes;
+    cache_item_learn(in->model, own_bytes);
+}
+
+int64_t instances_used_bytes(const struct instances *all, int64_t *out_estimated)
+{
+    *out_estimated = all->estimated_bytes;
+    return all->measured_bytes + all->estimated_bytes;
 }
 
 /* ---- all of them ---- */

@@ -10,7 +10,7 @@
  *
  * Threads: with the turn.  Memory: 'instances' owns them all; a struct instance lives until its death has been told, so
  * a pointer may be kept from 'done' of its start until 'died' or the end of its stop. Fields are read by others,
- * written by instance.c only (rss_bytes: capacity.c). */
+ * written by instance.c only (memory: memory_use.c). */
 #ifndef WORKER_INSTANCE_H
 #define WORKER_INSTANCE_H
 
@@ -113,8 +113,14 @@ struct instance {
     int64_t stop_deadline_ms;
     struct list stops; /* struct instance_stop */
 
-    int64_t estimate_bytes, rss_bytes; /* what it was admitted with; what it was last seen to use, 0 = not yet seen */
-    int64_t measured_ms;
+    int64_t estimate_bytes; /* what it was admitted with; it counts until it has been measured */
+    struct {
+        int64_t used_bytes; /* its proportional share; 0 = not yet measured */
+        int64_t own_bytes;  /* what nobody shares */
+        int64_t at_ms;      /* of the measurement, and what it had served by then */
+        int64_t served;
+        int64_t told_bytes; /* what routers were told last */
+    } memory;
 };
 
 /* For those who report. 'died': told of every end that nobody asked for, trials excepted. 'changed': there are more
@@ -134,6 +140,10 @@ void instances_observe(struct instances *all, const struct instances_observer *o
 struct instance *instances_find(struct instances *all, uint64_t id); /* NULL: not here, or a trial */
 unsigned instances_count(const struct instances *all);               /* all that have a process */
 unsigned instances_count_in(const struct instances *all, enum instance_state state);
+/* Of all that have a process: what they use, as measured, else as estimated; and the part of it that is an estimate. */
+int64_t instances_used_bytes(const struct instances *all, int64_t *out_estimated);
+/* memory_use.c: 'in' has been measured. */
+void instance_measured(struct instance *in, int64_t used_bytes, int64_t own_bytes);
 /* Calls 'visit' for each; it may stop the one it gets. */
 void instances_each(struct instances *all, void (*visit)(struct instance *in, void *arg), void *arg);
 

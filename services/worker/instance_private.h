@@ -16,6 +16,7 @@ struct instances {
     struct list by_state[INSTANCE_STATE_COUNT];
     unsigned counts[INSTANCE_STATE_COUNT];
     struct instances_observer observer;
+    int64_t measured_bytes, estimated_bytes; /* sums over all */
 };
 
 /* The only place where an instance changes state: it leaves one list and joins another. */

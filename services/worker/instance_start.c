@@ -139,6 +139,7 @@ static struct instance *instance_new(struct instances *all, const struct instanc
     in->model = s->model;
     in->code = s->code;
     in->estimate_bytes = s->estimate_bytes;
+    all->estimated_bytes += in->estimate_bytes;
     in->start.done = s->done;
     in->start.arg = s->arg;
     in->start.asked_us = s->asked_us;

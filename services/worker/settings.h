@@ -18,6 +18,7 @@ struct worker_config {
     char *cache_dir;
     int64_t cache_limit_bytes;
     int64_t memory_bytes; /* offered to instances together; 0 = what the machine has */
+    double overcommit;
     int64_t instance_limit;
     char *runner; /* "" = pilotlight-runner beside the worker's own program */
     int sandbox;  /* enum spawn_sandbox */

@@ -49,6 +49,7 @@ static void fill_load(struct watchers *w, Pilotlight__Internal__V1__HostLoad *ou
     capacity_load(w->capacity, &l);
     out->memory_mb = l.memory_mb;
     out->memory_free_mb = l.memory_free_mb;
+    out->memory_used_mb = l.memory_used_mb;
     out->instances = l.instances;
     out->instance_limit = l.instance_limit;
     out->draining = w->draining;
@@ -77,6 +78,8 @@ static void fill_instance(struct instance *in, void *arg)
     m->busy = in->state == INSTANCE_BUSY;
     m->idle_ms = m->busy ? 0 : f->now_ms - in->since_ms;
     m->requests_served = in->served;
+    m->memory_used_bytes = in->memory.used_bytes;
+    in->memory.told_bytes = in->memory.used_bytes;
     f->list[f->count++] = m;
 }
 
@@ -167,17 +170,52 @@ static void send_all(struct watchers *w, const Pilotlight__Internal__V1__WatchIn
     }
 }
 
+struct used {
+    Pilotlight__Internal__V1__InstanceMemory *items;
+    Pilotlight__Internal__V1__InstanceMemory **list;
+    size_t count;
+};
+
+static bool has_changed(const struct instance *in)
+{
+    int64_t by = in->memory.used_bytes - in->memory.told_bytes;
+
+    return (by < 0 ? -by : by) > in->memory.told_bytes / 50;
+}
+
+/* What has not changed by more than a fiftieth is no news. */
+static void fill_used(struct instance *in, void *arg)
+{
+    struct used *u = arg;
+    Pilotlight__Internal__V1__InstanceMemory *m = &u->items[u->count];
+
+    if (in->trial || !has_changed(in))
+        return;
+    pilotlight__internal__v1__instance_memory__init(m);
+    m->instance_id = in->id;
+    m->used_bytes = in->memory.told_bytes = in->memory.used_bytes;
+    u->list[u->count++] = m;
+}
+
 static void send_load(struct watchers *w)
 {
     Pilotlight__Internal__V1__WatchInstancesResponse m = PILOTLIGHT__INTERNAL__V1__WATCH_INSTANCES_RESPONSE__INIT;
     Pilotlight__Internal__V1__HostLoad load;
+    size_t room = instances_count(w->instances) + 1;
+    struct used u = { .items = pl_new0(room, sizeof(*u.items)), .list = pl_new0(room, sizeof(*u.list)) };
 
+    instances_each(w->instances, fill_used, &u);
     fill_load(w, &load);
+    load.n_used = u.count;
+    load.used = u.list;
     m.event_case = PILOTLIGHT__INTERNAL__V1__WATCH_INSTANCES_RESPONSE__EVENT_LOAD;
     m.load = &load;
     w->load_sent_ms = pl_now_ms();
     metrics_set(w->options.stats->memory_free_bytes, load.memory_free_mb << 20);
+    metrics_set(w->options.stats->memory_used_bytes, load.memory_used_mb << 20);
     send_all(w, &m);
+    free(u.items);
+    free(u.list);
 }
 
 static void load_due(struct loop_timer *t)

@@ -105,8 +105,8 @@ static struct rpc_tls tls_of(const struct worker_config *c)
 static bool all_gone(const struct worker *w)
 {
     return w->server_drained && w->left_control && w->artifacts_idle && w->forests_idle &&
-           instances_count(w->parts.bringup.instances) == 0 && !cache_removing(w->parts.bringup.cache) &&
-           log_store_idle(w->parts.logs);
+           instances_count(w->parts.bringup.instances) == 0 && !capacity_busy(w->parts.bringup.capacity) &&
+           !cache_removing(w->parts.bringup.cache) && log_store_idle(w->parts.logs);
 }
 
 static void recheck(struct loop_timer *t)
@@ -238,10 +238,13 @@ static void start_instances(struct worker *w, const struct worker_config *c)
                                       .stats = &w->stats,
                                       .runtimes = runtimes_names(w->runtimes),
                                       .runtime_count = runtimes_count(w->runtimes) };
+    struct capacity_options memory = { .memory_bytes = c->memory_bytes,
+                                       .overcommit = c->overcommit,
+                                       .instance_limit = c->instance_limit };
     struct instances_observer observer = { .died = on_died, .changed = on_changed, .arg = w };
 
     b->instances = instances_new(w->parts.loop, w->spawner, w->parts.logs, w->parts.host_epoch);
-    b->capacity = capacity_new(w->parts.loop, b->instances, c->memory_bytes, c->instance_limit);
+    b->capacity = capacity_new(w->parts.loop, b->instances, &memory);
     w->parts.watchers = watchers_new(w->parts.loop, b->instances, b->capacity, &watch);
     instances_observe(b->instances, &observer);
 }

@@ -6,6 +6,7 @@
 #include "cache.h"
 #include "instance.h"
 #include "log_methods.h"
+#include "memory_use.h"
 #include "pilotlight/internal/v1/worker.pb-c.h"
 #include "variant_spec.h"
 #include "watch_methods.h"
@@ -103,10 +104,14 @@ static void started(void *arg, const struct bringup_result *r, const struct pl_e
     r->instance->start_key = start_key;
     count_start(w->stats, &r->instance->facts);
     metrics_observe_us(w->stats->start_seconds, r->instance->start_us);
+    metrics_observe_us(w->stats->sandbox_seconds, r->instance->spawn_us);
+    metrics_observe_us(w->stats->load_seconds, r->instance->facts.load_us);
+    metrics_observe_us(w->stats->first_predict_seconds, r->instance->facts.warm_us);
     m.instance_id = r->instance->id;
     m.start_us = r->instance->start_us;
     m.spawn_us = r->instance->spawn_us;
-    m.load_us = r->instance->facts.load_us + r->instance->facts.warm_us;
+    m.load_us = r->instance->facts.load_us;
+    m.first_predict_us = r->instance->facts.warm_us;
     rpc_reply(call, &m.base);
 }
 
@@ -208,6 +213,7 @@ static void prepared(void *arg, const struct bringup_result *r, const struct pl_
     p = PL_NEW(struct proof);
     *p = (struct proof){ .stop.stopped = proof_over, .call = call, .instance = r->instance, .times = r->times };
     rpc_call_on_cancel(call, proof_cancelled, p);
+    memory_use_measure(r->instance);
     instance_stop(r->instance, "model proven", 0, &p->stop);
 }
 

@@ -7,8 +7,9 @@
 struct worker_stats {
     struct metrics_counter *compilations, *compile_failures, *forest_starts, *library_starts;
     struct metrics_counter *starts, *start_failures, *deaths, *invocations, *invocation_failures;
+    struct metrics_histogram *sandbox_seconds, *load_seconds, *first_predict_seconds; /* parts of the next */
     struct metrics_histogram *start_seconds, *model_seconds;
-    struct metrics_gauge *instances, *busy, *cache_bytes, *memory_free_bytes, *routers;
+    struct metrics_gauge *instances, *busy, *cache_bytes, *memory_free_bytes, *memory_used_bytes, *routers;
 };
 
 static inline void worker_stats_init(struct worker_stats *s, struct metrics *m)
@@ -27,10 +28,17 @@ static inline void worker_stats_init(struct worker_stats *s, struct metrics *m)
     s->invocation_failures = metrics_counter(m, "worker_invocation_failures_total", NULL,
                                              "Requests that did not end with the model's answer");
     s->start_seconds = metrics_histogram(m, "worker_instance_start_seconds", NULL, "From StartInstance to ready");
+    s->sandbox_seconds =
+        metrics_histogram(m, "worker_instance_sandbox_seconds", NULL, "From StartInstance to a process in its sandbox");
+    s->load_seconds = metrics_histogram(m, "worker_instance_load_seconds", NULL, "Loading the model");
+    s->first_predict_seconds = metrics_histogram(m, "worker_instance_first_predict_seconds", NULL,
+                                                 "The prediction that a model makes before it is ready");
     s->model_seconds = metrics_histogram(m, "worker_model_seconds", NULL, "From a request's way out to its answer");
     s->instances = metrics_gauge(m, "worker_instances", NULL, "Instances that have a process");
     s->busy = metrics_gauge(m, "worker_instances_busy", NULL, "Instances that serve a request");
     s->cache_bytes = metrics_gauge(m, "worker_cache_bytes", NULL, "Artifacts on disk, fetched and unpacked");
+    s->memory_used_bytes =
+        metrics_gauge(m, "worker_memory_used_bytes", NULL, "Memory that instances use, shared pages in proportion");
     s->memory_free_bytes = metrics_gauge(m, "worker_memory_free_bytes", NULL, "Memory left for instances");
     s->routers = metrics_gauge(m, "worker_routers", NULL, "Routers that watch this host");
 }

@@ -29,7 +29,7 @@ struct load {
     const char *target, *path;
     struct bytes payload, expected; /* 'expected' must be part of each answer; empty: anything will do */
     unsigned concurrency;
-    double seconds;
+    double seconds, pause_ms; /* 'pause_ms': before each call, as nobody calls */
     uint64_t calls, warmup; /* 'calls' 0: until 'seconds' are over */
 
     grpc_channel *channel;
@@ -68,6 +68,15 @@ static void die(const char *what, const char *detail)
 
 /* ---- one call ---- */
 
+static void wait_a_moment(const struct load *l)
+{
+    struct timespec t = { .tv_sec = (time_t)(l->pause_ms / 1000),
+                          .tv_nsec = (long)((int64_t)(l->pause_ms * 1e6) % 1000000000) };
+
+    if (l->pause_ms > 0)
+        (void)nanosleep(&t, NULL);
+}
+
 static void send_call(struct load *l, struct slot *s)
 {
     gpr_timespec limit = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_seconds(CALL_LIMIT_S, GPR_TIMESPAN));
@@ -84,6 +93,7 @@ static void send_call(struct load *l, struct slot *s)
     };
 
     l->sent++;
+    wait_a_moment(l);
     s->sent_ns = now_ns();
     s->call = grpc_channel_create_registered_call(l->channel, NULL, GRPC_PROPAGATE_DEFAULTS, l->queue, l->method, limit,
                                                   NULL);
@@ -236,7 +246,8 @@ static struct bytes read_file(const char *path)
 static void usage(FILE *out)
 {
     fprintf(out, "usage: load --target HOST:PORT --path /package.Service/Method --payload-file FILE\n"
-                 "            [--expect-file FILE] [--concurrency C] [--seconds S | --calls N] [--warmup N]\n\n"
+                 "            [--expect-file FILE] [--concurrency C] [--seconds S | --calls N] [--warmup N]\n"
+                 "            [--pause-ms P]\n\n"
                  "--expect-file: bytes that each answer must contain\n");
 }
 
@@ -251,6 +262,7 @@ static void parse(struct load *l, int argc, char **argv)
         { "seconds", required_argument, NULL, 's' },
         { "calls", required_argument, NULL, 'n' },
         { "warmup", required_argument, NULL, 'w' },
+        { "pause-ms", required_argument, NULL, 'i' },
         { "help", no_argument, NULL, 'h' },
         { 0 },
     };
@@ -280,6 +292,9 @@ static void parse(struct load *l, int argc, char **argv)
             break;
         case 'w':
             l->warmup = strtoull(optarg, NULL, 10);
+            break;
+        case 'i':
+            l->pause_ms = strtod(optarg, NULL);
             break;
         case 'h':
             usage(stdout);

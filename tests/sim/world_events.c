@@ -29,7 +29,7 @@ static void start_ends(struct world *w, struct event *e)
     if (e->kind == STARTED && is_reachable(e)) {
         p->core = NULL;
         world_tell(w, "%s instance %" PRIu64 " ready", p->endpoint, p->id);
-        core_started(w->core, e->instance, p->id, 1, w->now_us);
+        core_started(w->core, e->instance, p->id, &(struct core_start_parts){ .load_us = 1 }, w->now_us);
         return;
     }
     if (p && (e->kind == START_FAILED || p->host->up))

@@ -125,7 +125,8 @@ static bool is_known(const struct core_instance *in, uint64_t worker_id)
     return known != NULL;
 }
 
-void core_started(struct core *c, struct core_instance *in, uint64_t worker_id, int64_t load_us, int64_t now_us)
+void core_started(struct core *c, struct core_instance *in, uint64_t worker_id, const struct core_start_parts *parts,
+                  int64_t now_us)
 {
     struct core_variant *v = in->variant;
 
@@ -138,7 +139,7 @@ void core_started(struct core *c, struct core_instance *in, uint64_t worker_id, 
         return;
     }
     pool_name(in, worker_id);
-    in->load_us = load_us;
+    in->parts = *parts;
     in->ready_us = now_us;
     if (in->state == CORE_STOPPING)
         core_act(c, &(struct core_action){ .kind = CORE_STOP, .instance = in, .text = "not wanted any more" });

@@ -62,6 +62,7 @@ static void adopt(struct core *c, struct core_host *h, const struct core_found *
     }
     in = pool_add(c, v, h, CORE_STARTING, now_us);
     in->served = f->served;
+    in->memory_bytes = f->memory_bytes;
     in->asked_us = now_us - f->idle_us;
     pool_name(in, f->worker_id);
     placement_has_artifact(h, v->artifact);
@@ -86,6 +87,7 @@ static void set_load(struct core_host *h, const struct core_load *l)
 {
     h->memory_mb = l->memory_mb;
     h->memory_free_mb = l->memory_free_mb;
+    h->memory_used_mb = l->memory_used_mb;
     h->instances = l->instances;
     h->instance_limit = l->instance_limit;
 }
@@ -159,6 +161,15 @@ void core_host_draining(struct core *c, struct core_host *h, bool draining, int6
     if (draining)
         give_up_idle(c, h, "its host is draining", now_us);
     rebalance_all(c, now_us);
+}
+
+void core_host_measured(struct core_host *h, uint64_t worker_id, int64_t memory_bytes)
+{
+    struct core_instance *in;
+
+    HASH_FIND(hh, h->by_worker_id, &worker_id, sizeof(worker_id), in);
+    if (in)
+        in->memory_bytes = memory_bytes;
 }
 
 void core_host_load(struct core *c, struct core_host *h, const struct core_load *load, int64_t now_us)

@@ -81,6 +81,17 @@ struct core_instance *pool_take(struct core_variant *v)
     return list_first(&v->by_state[CORE_IDLE], struct core_instance, link);
 }
 
+static void count_cold(struct core_tally *t, const struct core_request *q, const struct core_instance *in,
+                       int64_t now_us)
+{
+    t->cold_starts++;
+    t->cold.queue_us += now_us - q->admitted_us;
+    t->cold.start_us += in->ready_us - in->asked_us;
+    t->cold.sandbox_us += in->parts.sandbox_us;
+    t->cold.load_us += in->parts.load_us;
+    t->cold.first_predict_us += in->parts.first_predict_us;
+}
+
 void pool_dispatch(struct core *c, struct core_request *q, struct core_instance *in, int64_t now_us)
 {
     struct core_variant *v = in->variant;
@@ -88,7 +99,8 @@ void pool_dispatch(struct core *c, struct core_request *q, struct core_instance 
 
     assert(!in->request && q->variant == v && !in->doomed);
     q->cold = in->served == 0 && in->ready_us > q->admitted_us;
-    v->tally->cold_starts += q->cold;
+    if (q->cold)
+        count_cold(v->tally, q, in, now_us);
     q->instance = in;
     q->dispatched_us = now_us;
     in->request = q;

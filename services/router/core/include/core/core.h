@@ -74,6 +74,15 @@ struct core_tally {
     unsigned refs;
     unsigned in_flight;
     int64_t invocations, cold_starts, throttled, failed, instances_started, instances_failed;
+    struct { /* sums over the cold starts */
+        int64_t queue_us, start_us, sandbox_us, load_us, first_predict_us;
+    } cold;
+};
+
+/* What a host says of a start, in microseconds: until there was a process in its sandbox, loading its model, and its
+ * first prediction. */
+struct core_start_parts {
+    int64_t sandbox_us, load_us, first_predict_us;
 };
 
 enum core_instance_state { CORE_STARTING, CORE_IDLE, CORE_BUSY, CORE_STOPPING, CORE_STATES };
@@ -125,7 +134,7 @@ struct core_host {
     char **runtimes;
     size_t runtime_count;
     bool up, draining, removed;
-    int64_t memory_mb, memory_free_mb;
+    int64_t memory_mb, memory_free_mb, memory_used_mb;
     int32_t instances, instance_limit; /* as the host counts; 0 = has not said */
     int64_t full_until_us;             /* it has refused an instance for want of room */
     struct list all;                   /* instances, by host_link */
@@ -145,10 +154,11 @@ struct core_instance {
     uint64_t serial;
     uint64_t worker_id; /* the host's name for it; 0: not known yet */
     enum core_instance_state state;
-    int64_t asked_us, ready_us; /* START went out; it was ready (0: not yet) */
-    int64_t since_us;           /* in its state */
-    int64_t stops_at_us;        /* CORE_IDLE: the policy's word; the provisioned floor may overrule it */
-    int64_t load_us;            /* of its start, the model's part */
+    int64_t asked_us, ready_us;    /* START went out; it was ready (0: not yet) */
+    int64_t since_us;              /* in its state */
+    int64_t stops_at_us;           /* CORE_IDLE: the policy's word; the provisioned floor may overrule it */
+    struct core_start_parts parts; /* of its start */
+    int64_t memory_bytes;          /* as its host last measured it; 0: not yet */
     int64_t served;
     bool doomed; /* will not be used again: gone, or its host is */
     void *user;  /* of whoever carries out its actions */
@@ -195,7 +205,8 @@ void core_abandoned(struct core *c, struct core_instance *in, int64_t now_us);
 
 /* ---- instances ---- */
 
-void core_started(struct core *c, struct core_instance *in, uint64_t worker_id, int64_t load_us, int64_t now_us);
+void core_started(struct core *c, struct core_instance *in, uint64_t worker_id, const struct core_start_parts *parts,
+                  int64_t now_us);
 void core_start_failed(struct core *c, struct core_instance *in, const struct pl_err *err, int64_t now_us);
 void core_stopped(struct core *c, struct core_instance *in, int64_t now_us);
 
@@ -207,7 +218,7 @@ struct core_host *core_host_add(struct core *c, const char *id, void *user);
 void core_host_remove(struct core *c, struct core_host *h, int64_t now_us);
 
 struct core_load {
-    int64_t memory_mb, memory_free_mb;
+    int64_t memory_mb, memory_free_mb, memory_used_mb;
     int32_t instances, instance_limit;
     bool draining;
 };
@@ -215,6 +226,7 @@ struct core_load {
 struct core_found {
     uint64_t worker_id;
     const char *endpoint, *variant;
+    int64_t memory_bytes;
     int64_t generation;
     bool busy;
     int64_t idle_us, served;
@@ -225,6 +237,8 @@ void core_host_up(struct core *c, struct core_host *h, const char *const *runtim
 /* Contact is lost: its idle instances are not ours until it is up again. */
 void core_host_down(struct core *c, struct core_host *h, int64_t now_us);
 void core_host_load(struct core *c, struct core_host *h, const struct core_load *load, int64_t now_us);
+/* What an instance uses, as its host measured it. */
+void core_host_measured(struct core_host *h, uint64_t worker_id, int64_t memory_bytes);
 void core_host_draining(struct core *c, struct core_host *h, bool draining, int64_t now_us);
 void core_host_died(struct core *c, struct core_host *h, uint64_t worker_id, int64_t now_us);
 const struct list *core_hosts(const struct core *c);
