@@ -105,7 +105,7 @@ static void failures_are_shared(void **state)
     for (int i = 0; i < 4; i++)
         assert_int_equal(q[i].start_failures, 2);
     pass(c, 200 * MS);
-    core_started(c, next(c, CORE_START).instance, 1, 1, 201 * MS);
+    core_started(c, next(c, CORE_START).instance, 1, &(struct core_start_parts){ .load_us = 1 }, 201 * MS);
     for (int i = 0; i < 3; i++)
         (void)next(c, CORE_START);
     assert_ptr_equal(next(c, CORE_DISPATCH).request, &q[0]);

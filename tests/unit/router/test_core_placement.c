@@ -42,7 +42,7 @@ static void a_host_with_the_artifact_is_preferred(void **state)
     admit(c, &q[32], "fraud", 0);
     start = next(c, CORE_START);
     has = start.instance->host;
-    core_started(c, start.instance, 1, 0, 1);
+    core_started(c, start.instance, 1, &(struct core_start_parts){ 0 }, 1);
     (void)next(c, CORE_DISPATCH);
     assert_true(has == a || has == b);
     assert_in_range(starts_on(c, q, 16, has), 9, 16);

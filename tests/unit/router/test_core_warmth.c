@@ -51,7 +51,7 @@ static struct core_instance *ready(struct one *o, int64_t now_us)
 {
     struct core_instance *in = next(o->c, CORE_START).instance;
 
-    core_started(o->c, in, ++o->next_id, 1, now_us);
+    core_started(o->c, in, ++o->next_id, &(struct core_start_parts){ .load_us = 1 }, now_us);
     return in;
 }
 
@@ -65,7 +65,7 @@ static void levels(void **state)
     admit(o.c, &o.q[1], "fraud", 0);
     (void)next(o.c, CORE_START);
     struct core_instance *second = next(o.c, CORE_START).instance;
-    core_started(o.c, second, 1, 1, MS);
+    core_started(o.c, second, 1, &(struct core_start_parts){ .load_us = 1 }, MS);
     assert_int_equal(p.busy, 1);
     assert_int_equal(p.last_level, 1);
     assert_int_equal(p.colds, 1);
@@ -159,7 +159,7 @@ static void most_recently_used_first(void **state)
     for (int i = 0; i < 2; i++)
         in[i] = next(o.c, CORE_START).instance;
     for (int i = 0; i < 2; i++)
-        core_started(o.c, in[i], (uint64_t)i + 1, 1, MS);
+        core_started(o.c, in[i], (uint64_t)i + 1, &(struct core_start_parts){ .load_us = 1 }, MS);
     for (int i = 0; i < 2; i++)
         (void)next(o.c, CORE_DISPATCH);
     core_replied(o.c, &o.q[1], CORE_ANSWERED, NULL, 2 * MS);
