@@ -1,6 +1,7 @@
 /* The gateway's parts, started in order and ended in reverse. See gateway.h. */
 #include "gateway.h"
 
+#include "base/descriptors.h"
 #include "base/mem.h"
 #include "bucket.h"
 #include "http.h"
@@ -11,18 +12,13 @@
 #include "upstream.h"
 
 #include <stdlib.h>
-#include <sys/resource.h>
 
 /* Every connection is a descriptor: as many as the system lets us have. */
-static void raise_descriptor_limit(int64_t wanted)
+static void raise_descriptor_limit(int64_t connections)
 {
-    struct rlimit limit;
-    rlim_t need = (rlim_t)wanted + 1024;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= need)
-        return;
-    limit.rlim_cur = limit.rlim_max < need ? limit.rlim_max : need;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < need)
-        log_warn("few_descriptors", LOG_UINT("limit", limit.rlim_cur), LOG_UINT("wanted", need));
+    uint64_t wanted = (uint64_t)connections + 1024, limit = pl_descriptors_raise(wanted);
+    if (limit < wanted)
+        log_warn("few_descriptors", LOG_UINT("limit", limit), LOG_UINT("wanted", wanted));
 }
 
 static enum pl_code start_http(struct gateway *g, struct pl_err *err)

@@ -27,7 +27,7 @@ const struct config_row worker_config_rows[] = {
     CONFIG_DOUBLE(struct worker_config, overcommit, "overcommit", "0", 0, 100000,
                   "the memory sizes of all instances together may be this many times 'memory'; 1 promises no more than "
                   "there is, 0 sets no limit: instances then come in by measured use alone"),
-    CONFIG_INT(struct worker_config, instance_limit, "instance_limit", "1000", 1, 100000, "most instances at a time"),
+    CONFIG_INT(struct worker_config, instance_limit, "instance_limit", "4000", 1, 100000, "most instances at a time"),
     CONFIG_STRING(struct worker_config, runner, "runner", NULL,
                   "the program of an instance; empty for pilotlight-runner beside the worker's own program"),
     CONFIG_ENUM(

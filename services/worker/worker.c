@@ -2,6 +2,7 @@
 
 #include "artifacts.h"
 #include "forests.h"
+#include "base/descriptors.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "cache.h"
@@ -229,6 +230,15 @@ static enum pl_code start_disk(struct worker *w, const struct worker_config *c, 
     return PL_OK;
 }
 
+/* An instance is three descriptors: its socket, its log and its process. */
+static void raise_descriptor_limit(int64_t instances)
+{
+    uint64_t wanted = 4 * (uint64_t)instances + 1024, limit = pl_descriptors_raise(wanted);
+
+    if (limit < wanted)
+        log_warn("few_descriptors", LOG_UINT("limit", limit), LOG_UINT("wanted", wanted));
+}
+
 static void start_instances(struct worker *w, const struct worker_config *c)
 {
     struct bringup_parts *b = &w->parts.bringup;
@@ -308,6 +318,7 @@ enum pl_code worker_start(struct worker **out, struct loop *l, struct rpc *r, st
     w->drain_ms = c->base.drain_ms;
     w->recheck.fire = recheck;
     worker_stats_init(&w->stats, m);
+    raise_descriptor_limit(c->instance_limit);
     if (start_disk(w, c, err) != PL_OK) {
         worker_free(w);
         return err->code;

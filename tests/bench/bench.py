@@ -16,48 +16,13 @@ import sys
 import tempfile
 import time
 
-TESTS = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(TESTS / "lib"))
-import protos
+from rig import BUILD, ECHO, INVOKE, LARGE, SMALL, TESTS, Server, figure, invoke_payload, make_models, say
 import suite
-
-INVOKE = "/pilotlight.v1.InferenceService/Invoke"
-ECHO = "/bench.Echo/Call"
-BUILD = protos.ROOT / "build" / "bench"
-SMALL, LARGE = "trees-100x6", "trees-500x6"
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
+import cold
+import forests
 
 
 # ---- what is measured ----
-
-def make_models(names):
-    """Models, their rows and predictions in build/bench/models; made once."""
-    folder = BUILD / "models"
-    missing = [name for name in names if not (folder / name / "predictions.csv").exists() or not (folder / f"{name}.tar.gz").exists()]
-    if missing:
-        folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["/usr/bin/python3", TESTS / "models" / "make_models.py", folder, *missing], check=True, stdout=sys.stderr)
-    return folder
-
-
-class Server:
-    """Something that load.c can call: a target, a method, a payload and what its answers must contain."""
-
-    def __init__(self, target, path, payload, expected, folder, name):
-        self.target, self.path = target, path
-        self.payload, self.expected = folder / f"{name}.payload", folder / f"{name}.expected"
-        self.payload.write_bytes(payload)
-        self.expected.write_bytes(expected)
-
-    def load(self, concurrency, seconds, warmup):
-        out = subprocess.run([BUILD / "load", "--target", self.target, "--path", self.path, "--payload-file", self.payload,
-                              "--expect-file", self.expected, "--concurrency", str(concurrency), "--seconds", str(seconds),
-                              "--warmup", str(warmup)], check=True, capture_output=True, text=True)
-        return json.loads(out.stdout)
-
 
 class HttpServer:
     """The gateway: InvokeEndpoint on kept-alive connections, signed once for the few minutes that a run takes."""
@@ -95,16 +60,6 @@ def signed_invoke(host, endpoint, body, key, secret):
             "User-Agent: Boto3/1.26.27 Python/3.11.2 Linux/6.1.0 Botocore/1.29.27\r\n"
             f"X-Amz-Date: {now}\r\nAuthorization: AWS4-HMAC-SHA256 Credential={key}/{scope}, SignedHeaders={names}, Signature={signature}\r\n"
             f"Content-Length: {len(body)}\r\n\r\n").encode() + body
-
-
-def invoke_payload(endpoint, model_folder):
-    """One row as a call of 'endpoint', and the answer's first field as it must appear in the reply's bytes."""
-    pb = protos.load()
-    row = (model_folder / "rows.csv").read_text().splitlines()[0]
-    prediction = (model_folder / "predictions.csv").read_text().splitlines()[0]
-    request = pb("pilotlight.v1.InvokeRequest")(endpoint_name=endpoint, content_type="text/csv", body=row.encode())
-    expected = pb("pilotlight.v1.InvokeResponse")(body=f"{prediction}\n".encode())
-    return request.SerializeToString(), expected.SerializeToString()
 
 
 class Bench:
@@ -180,12 +135,6 @@ class Bench:
         return figure(name, statistics.median(values), unit, reference_name, statistics.median(references), ratio)
 
 
-def figure(name, value, unit, reference, reference_value, ratio=None):
-    return {"name": name, "value": round(value, 3), "unit": unit, "reference": reference,
-            "reference_value": round(reference_value, 3),
-            "ratio": round(value / reference_value if ratio is None else ratio, 4)}
-
-
 # ---- the figures ----
 
 def warm_p50_vs_hop(bench):
@@ -257,78 +206,17 @@ def idle_rss_mb(bench):
     return figure("idle_rss_mb", at_zero(bench)["rss_mb"], "MB", "limit", 120)
 
 
-# ---- compiled forests ----
-
-FOREST_MODELS = {"100x6": SMALL, "500x6": LARGE, "1000x8": "trees-1000x8", "5x100": "classes-5x100"}
-
-
-def compile_forest(bench, model):
-    """What a worker host makes of a model when it is prepared: the same program, without its sandbox."""
-    folder = bench.folder / f"forest-{model}"
-    compiled = folder / "compiled"
-    if not compiled.exists():
-        source = make_models([model]) / model / "xgboost-model"
-        (folder / "model").mkdir(parents=True)
-        compiled.mkdir()
-        shutil.copy(source, folder / "model")
-        # Its descriptors 3 and 4 are the two folders.
-        subprocess.run(["bash", "-c", 'exec "$0" compile 3<"$1" 4<"$2"', protos.ROOT / "build" / "bin" / "pilotlight-runner",
-                        folder / "model", compiled], check=True, stdout=sys.stderr, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    return folder / "model" / "xgboost-model", compiled / "0.forest"
-
-
-def forest_times(bench, model):
-    """Microseconds by library and forest, by number of rows; measured once for all figures."""
-    name = f"forest-{model}"
-    if name not in bench.servers:
-        out = subprocess.run([BUILD / "forest", *compile_forest(bench, model), "--milliseconds", "300" if bench.quick else "1500"],
-                             check=True, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-        bench.servers[name] = json.loads(out.stdout)
-        say(f"forest {model}: {out.stdout.strip()}")
-    return bench.servers[name]
-
-
-def forest_figure(kind, size, rows, reference):
-    def measure(bench):
-        times = forest_times(bench, FOREST_MODELS[size])[f"rows_{rows}"]
-        return figure(measure.__name__, times["forest_us"], "us", f"{reference}, {FOREST_MODELS[size]}", times["library_us"])
-    measure.__name__ = f"forest_{kind}_vs_capi_{size}"
-    return measure
-
-
-FOREST_ROW = [forest_figure("row", size, 1, "XGBoost's C API, one row, proxy kept") for size in FOREST_MODELS]
-FOREST_BATCH = [forest_figure("batch", size, 1000, "XGBoost's C API, 1,000 rows, proxy kept") for size in FOREST_MODELS]
-
-def uss_mb(pid):
-    """Memory that is this process's alone and would come back with it."""
-    private = [line.split() for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines() if line.startswith("Private_")]
-    return sum(int(fields[1]) for fields in private) / 1024
-
-
-def warm_instance_uss_mb(bench):
-    """The largest of the tree models' warm instances, each measured after it has answered a hundred rows, one by one and at once."""
-    up, most, whose = bench.suite(), 0, ""
-    for size, model in FOREST_MODELS.items():
-        models = make_models([model])
-        rows = (models / model / "rows.csv").read_bytes()
-        up.serve(f"uss-{size}", f"file://{models}/{model}.tar.gz", concurrency=1, keep_alive_ms=600000, provisioned=1)
-        for row in [*rows.splitlines(), rows]:
-            up.invoke(f"uss-{size}", row)
-        used = uss_mb(up.the_runners(1)[0])
-        say(f"warm_instance_uss_mb {model}: {used:.2f} MB")
-        if used > most:
-            most, whose = used, model
-        up.delete_endpoint(f"uss-{size}")
-    return figure("warm_instance_uss_mb", most, "MB", f"limit; the largest is {whose}", 1.5)
-
-
 GROUPS = {
     "warm": [warm_p50_vs_hop, warm_qps_vs_hop, warm_p50_vs_python, warm_qps_vs_python],
     "http": [http_p50_vs_grpc, http_qps_vs_grpc],
     "idle": [idle_cpu_percent, idle_rss_mb],
-    "cold": [*FOREST_ROW, *FOREST_BATCH, warm_instance_uss_mb],
-    "forest_row_vs_capi": FOREST_ROW,
-    "forest_batch_vs_capi": FOREST_BATCH,
+    "cold": [*cold.FIGURES, *forests.FIGURES],
+    "cold_p50_ms": cold.P50,
+    "cold_vs_warm": cold.VS_WARM,
+    "cold_burst_last_ms": cold.BURST,
+    "density_1000": cold.DENSITY,
+    "forest_row_vs_capi": forests.ROW,
+    "forest_batch_vs_capi": forests.BATCH,
 }
 
 

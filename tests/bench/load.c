@@ -29,8 +29,8 @@ struct load {
     const char *target, *path;
     struct bytes payload, expected; /* 'expected' must be part of each answer; empty: anything will do */
     unsigned concurrency;
-    double seconds, pause_ms; /* 'pause_ms': before each call, as nobody calls */
-    uint64_t calls, warmup; /* 'calls' 0: until 'seconds' are over */
+    double seconds, pause_ms; /* 'pause_ms': nobody calls for so long before each call */
+    uint64_t calls, warmup;   /* 'calls' 0: until 'seconds' are over */
 
     grpc_channel *channel;
     grpc_completion_queue *queue;
@@ -142,6 +142,19 @@ static void end_call(struct slot *s)
 
 /* ---- the run ---- */
 
+/* The connection is there before the first call: what is measured is calls. */
+static void connect_first(struct load *l)
+{
+    gpr_timespec limit = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_seconds(CALL_LIMIT_S, GPR_TIMESPAN));
+    grpc_connectivity_state state;
+
+    while ((state = grpc_channel_check_connectivity_state(l->channel, 1)) != GRPC_CHANNEL_READY) {
+        grpc_channel_watch_connectivity_state(l->channel, state, limit, l->queue, NULL);
+        if (!grpc_completion_queue_next(l->queue, gpr_inf_future(GPR_CLOCK_REALTIME), NULL).success)
+            die("no connection to", l->target);
+    }
+}
+
 static void record(struct load *l, int64_t took_ns)
 {
     if (l->count == l->room) {
@@ -248,7 +261,8 @@ static void usage(FILE *out)
     fprintf(out, "usage: load --target HOST:PORT --path /package.Service/Method --payload-file FILE\n"
                  "            [--expect-file FILE] [--concurrency C] [--seconds S | --calls N] [--warmup N]\n"
                  "            [--pause-ms P]\n\n"
-                 "--expect-file: bytes that each answer must contain\n");
+                 "--expect-file: bytes that each answer must contain\n"
+                 "--pause-ms: before each call\n");
 }
 
 static void parse(struct load *l, int argc, char **argv)
@@ -324,6 +338,7 @@ int main(int argc, char **argv)
     l.queue = grpc_completion_queue_create_for_next(NULL);
     l.method = grpc_channel_register_call(l.channel, l.path, NULL, NULL);
     l.request = grpc_slice_from_copied_buffer(l.payload.data, l.payload.len);
+    connect_first(&l);
     report(&l, run(&l));
     grpc_slice_unref(l.request);
     grpc_channel_destroy(l.channel);
