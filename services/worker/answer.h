@@ -19,7 +19,8 @@ enum answer_verdict { ANSWER_GOOD, ANSWER_TOO_LARGE, ANSWER_LIE };
  * '*out_why' is a static text for LIE. */
 enum answer_verdict answer_check_result(const uint8_t *payload, size_t len, const char **out_why);
 
-/* A RunnerError as PL_MODEL with its status and text, and the reason ANSWER_FOREST_DAMAGED when it says so. False: a lie. */
+/* A RunnerError as PL_MODEL with its status and text, and the reason ANSWER_FOREST_DAMAGED when it says so. False: a
+ * lie. */
 #define ANSWER_FOREST_DAMAGED "FOREST_DAMAGED"
 bool answer_read_error(const uint8_t *payload, size_t len, struct pl_err *out, const char **out_why);
 

@@ -80,8 +80,8 @@ void cache_item_set_compiled(struct cache_item *item);
 PL_MUST_CHECK enum pl_code cache_put_forests(struct cache_item *item, const char *path, int64_t bytes,
                                              struct pl_err *err);
 
-/* They turned out to be damaged: out of sight, so that they are compiled again. Not as often as one likes: it is an instance
- * that says so. */
+/* They turned out to be damaged: out of sight, so that they are compiled again. Not as often as one likes: it is an
+ * instance that says so. */
 void cache_drop_forests(struct cache_item *item);
 
 /* What could still be placed if everything unused went: bytes. */

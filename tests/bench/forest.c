@@ -2,9 +2,10 @@
  *
  *   forest MODEL FOREST [--milliseconds N]      one JSON object on stdout
  *
- * OMP_NUM_THREADS=1 must be in the environment. The library is used as well as it can be: one thread, its in-place C API, the proxy DMatrix kept between calls; its
- * time is the best of many, so is the forest's. Rows are random normals, always others, so that no branch predictor
- * learns them. Before anything is timed, both must predict the same, bit for bit. */
+ * OMP_NUM_THREADS=1 must be in the environment. The library is used as well as it can be: one thread, its in-place C
+ * API, the proxy DMatrix kept between calls; its time is the best of many, so is the forest's. Rows are random normals,
+ * always others, so that no branch predictor learns them. Before anything is timed, both must predict the same, bit for
+ * bit. */
 #include "forest/forest.h"
 #include "forest/layout.h"
 

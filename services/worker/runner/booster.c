@@ -334,7 +334,8 @@ static int predict_sparse(struct booster *b, const struct matrix *m, size_t firs
     if (b->in_place)
         return XGBoosterPredictFromCSR(b->handle, starts, columns, values, b->facts.features, b->config, b->proxy,
                                        &out->shape, &out->dims, &out->values);
-    failed = XGDMatrixCreateFromCSR(starts, columns, values, b->facts.features, "{\"missing\":NaN,\"nthread\":1}", &copy);
+    failed =
+        XGDMatrixCreateFromCSR(starts, columns, values, b->facts.features, "{\"missing\":NaN,\"nthread\":1}", &copy);
     if (!failed) {
         failed = XGBoosterPredictFromDMatrix(b->handle, copy, b->config, &out->shape, &out->dims, &out->values);
         (void)XGDMatrixFree(copy);

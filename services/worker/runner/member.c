@@ -92,8 +92,7 @@ static void find_why(struct member_facts *facts, const struct model_files *files
     if (facts->note[0]) /* there is a forest, but it cannot be used */
         return;
     (void)snprintf(name, sizeof(name), "%u.why", which);
-    facts->compiled =
-        read_why(files, name, why, sizeof(why)) || read_why(files, FOREST_FOLDER_WHY, why, sizeof(why));
+    facts->compiled = read_why(files, name, why, sizeof(why)) || read_why(files, FOREST_FOLDER_WHY, why, sizeof(why));
     set_note(facts, facts->compiled ? why : "it was not compiled");
 }
 

@@ -22,12 +22,13 @@ struct member_facts {
     uint32_t features;
     uint32_t classes; /* multi:*; 0 otherwise */
     bool forest;
-    bool compiled; /* that has been tried: 'note' has the reason, unless 'forest' */
-    bool damaged;  /* there is one, but it is not as it was written */
+    bool compiled;  /* that has been tried: 'note' has the reason, unless 'forest' */
+    bool damaged;   /* there is one, but it is not as it was written */
     char note[256]; /* why there is no forest, or why it is not proven; "" */
 };
 
-/* File number 'which'. PL_MODEL 500; with the reason MODEL_FOREST_DAMAGED (model.h) when that is why the library had to be asked. */
+/* File number 'which'. PL_MODEL 500; with the reason MODEL_FOREST_DAMAGED (model.h) when that is why the library had to
+ * be asked. */
 PL_MUST_CHECK enum pl_code member_open(struct member **out, const struct model_files *files, unsigned which,
                                        struct pl_err *err);
 void member_close(struct member *m); /* NULL is fine */

@@ -38,7 +38,7 @@ struct model_facts {
     uint32_t features;
     uint32_t outputs;
     uint32_t files;
-    uint32_t forests; /* of the files: served by a compiled forest, not by XGBoost's library */
+    uint32_t forests;    /* of the files: served by a compiled forest, not by XGBoost's library */
     bool forest_damaged; /* one of them could not be used, and should be made again */
     char note[256];      /* why not all of them are forests, or why one is not proven; "" */
 };
