@@ -140,7 +140,7 @@ static int64_t headroom(const struct capacity *c)
     return bytes < HEADROOM_MAX ? bytes : HEADROOM_MAX;
 }
 
-int64_t capacity_estimate(int memory_size_mb, const struct cache_item *model, const struct cache_item *code)
+int64_t capacity_estimate(int memory_size_mb, struct cache_item *model, const struct cache_item *code)
 {
     int64_t most = (int64_t)memory_size_mb * MIB;
     int64_t unpacked = cache_item_unpacked_bytes(model) + (code ? cache_item_unpacked_bytes(code) : 0);

@@ -32,7 +32,7 @@ void capacity_free(struct capacity *c);
 
 /* What an instance of this model, with 'code' from an archive of its own or NULL, is expected to take until it is
  * measured. */
-int64_t capacity_estimate(int memory_size_mb, const struct cache_item *model, const struct cache_item *code);
+int64_t capacity_estimate(int memory_size_mb, struct cache_item *model, const struct cache_item *code);
 
 /* PL_EXHAUSTED (NO_CAPACITY), naming the need and what there is. */
 PL_MUST_CHECK enum pl_code capacity_admit(struct capacity *c, int memory_size_mb, int64_t estimate_bytes,
