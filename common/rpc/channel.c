@@ -49,8 +49,10 @@ static grpc_channel *core_new(const char *target, const struct rpc_channel_optio
         arg_int(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, o->internal ? -1 : (int)max_message_bytes),
     };
     size_t count = 15;
-    if (o->internal)
+    if (o->internal) {
         args[count++] = arg_int(GRPC_ARG_MINIMAL_STACK, 1);
+        args[count++] = arg_int(GRPC_ARG_ENABLE_DEADLINE_CHECKS, 1); /* the minimal stack leaves them to the peer */
+    }
     if (o->tls.server_name && o->tls.server_name[0])
         args[count++] = arg_string(GRPC_SSL_TARGET_NAME_OVERRIDE_ARG, o->tls.server_name);
     grpc_channel_args list = { count, args };
