@@ -1,7 +1,10 @@
 """Processes that die at the worst moment: what the caller sees, and that everything comes back."""
+import contextlib
 import os
+import random
 import signal
 import threading
+import time
 
 import grpc
 import pytest
@@ -97,6 +100,31 @@ def test_death_during_a_cold_start_is_another_start_or_a_clear_error(stack, samp
         hunter.join()
     assert killed
     wait_until(lambda: stack.invoke(name, sample.row(0), timeout=suite.PATIENCE).body == sample.answer(0), "it serves again")
+
+
+def test_callers_that_leave_at_the_last_moment_leave_no_instance_behind(stack, sample, name):
+    """An answer may cross the caller's leaving on its way: the instance that gave it must not be forgotten."""
+    stack.start()
+    stack.serve(name, models.SAMPLE_URI, concurrency=8)
+    began = time.monotonic()
+    for i in range(20):
+        stack.invoke(name, sample.row(i))
+    usual = (time.monotonic() - began) / 20
+
+    def leave(seed):
+        dice = random.Random(seed)
+        for i in range(150):
+            with contextlib.suppress(grpc.RpcError):
+                stack.invoke(name, sample.row(i), timeout=usual * dice.uniform(0.5, 8))
+
+    callers = [threading.Thread(target=leave, args=(seed,)) for seed in range(8)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    wait_until(lambda: len(stack.runners()) == len(stack.instances()), "every process is one that the router knows")
+    assert sum(s.in_flight for s in stack.stats(name)) == 0
+    assert stack.invoke(name, sample.row(0)).body == sample.answer(0)
 
 
 # ---- the worker dies ----

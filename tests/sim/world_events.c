@@ -45,8 +45,11 @@ static void request_over(struct world *w, struct event *e)
     struct pl_err err = err_of(PL_INTERNAL);
     bool reachable = is_reachable(e);
 
-    if (r->left) { /* its caller had gone: the dispatch is broken off, the instance dies */
-        if (e->process)
+    /* Its caller had gone: the dispatch is broken off, and the instance dies, unless its answer was faster. */
+    if (r->left) {
+        if (e->process && e->kind == ANSWERED && world_chance(w, 500))
+            e->process->busy = false;
+        else if (e->process)
             world_process_free(w, e->process);
         core_abandoned(w->core, e->instance, w->now_us);
         world_request_free(r);

@@ -110,6 +110,11 @@ void core_abandoned(struct core *c, struct core_instance *in, int64_t now_us)
     struct core_variant *v = in->variant;
 
     assert(in->state == CORE_STOPPING && !in->request);
+    /* Its answer may have crossed our breaking off: then it lives, and nobody but us knows that it is to go. */
+    if (in->host->up) {
+        core_act(c, &(struct core_action){ .kind = CORE_STOP, .instance = in, .text = "its caller left" });
+        return;
+    }
     pool_remove(c, in);
     settle(c, v, now_us);
 }

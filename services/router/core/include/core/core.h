@@ -201,6 +201,7 @@ void core_replied(struct core *c, struct core_request *q, enum core_outcome o, c
 /* Its caller left. When it was waiting it is out; when an instance has it, the instance is returned, and whoever asked
  * must break the dispatch off and call core_abandoned() when that is done. */
 struct core_instance *core_cancel(struct core *c, struct core_request *q, int64_t now_us);
+/* Whether the host heard of it in time or not, the instance is stopped: CORE_STOP, unless its host is down. */
 void core_abandoned(struct core *c, struct core_instance *in, int64_t now_us);
 
 /* ---- instances ---- */
