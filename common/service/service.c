@@ -1,4 +1,4 @@
-/* One run: options -> config -> logs -> loop, signals -> metrics -> rpc -> the service's modules -> admin port -> the
+/* One run: options -> config -> logs -> loop, signals -> metrics -> rpc -> admin port -> the service's modules -> the
  * loop turns until the service has drained -> everything back, in reverse. */
 #include "private.h"
 
@@ -34,6 +34,7 @@ struct service {
     struct admin *admin;
     void *state; /* the service's own */
     bool draining;
+    _Atomic bool started;        /* for the HTTP thread: 'state' is there */
     _Atomic bool admin_draining; /* as 'draining', for the HTTP thread */
     struct loop_timer drain_timer;
 };
@@ -89,6 +90,8 @@ static void on_signal(void *arg, int signo)
 static const char *ready(void *arg)
 {
     struct service *s = arg;
+    if (!atomic_load(&s->started))
+        return "starting";
     if (atomic_load(&s->admin_draining))
         return "draining";
     return s->def->ready ? s->def->ready(s->state) : NULL;
@@ -129,20 +132,20 @@ static int print_config(struct service *s)
 
 /* ---- run ---- */
 
+/* The admin port first: when it cannot be had, nothing that has begun to work must be undone. */
 static enum pl_code start_parts(struct service *s, struct pl_err *err)
 {
     struct service_config *c = s->config;
+    if (*c->admin_listen && admin_start(&s->admin, c->admin_listen, s->metrics, ready, s, err) != PL_OK)
+        return err->code;
     loop_enter(s->loop);
     enum pl_code code = s->def->start(s, s->config, &s->state, err);
     loop_leave(s->loop);
-    if (code != PL_OK || !*c->admin_listen)
-        return code;
-    if (admin_start(&s->admin, c->admin_listen, s->metrics, ready, s, err) == PL_OK)
-        return PL_OK;
-    loop_enter(s->loop);
-    s->def->stop(s->state);
-    loop_leave(s->loop);
-    return err->code;
+    if (code == PL_OK)
+        atomic_store(&s->started, true);
+    else
+        admin_stop(s->admin);
+    return code;
 }
 
 static int serve(struct service *s)

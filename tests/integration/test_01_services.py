@@ -134,10 +134,21 @@ def test_sigterm_ends_each_service_with_0(stack):
 
 def test_taken_port_is_told(stack):
     stack.start("control")
-    stack.settings["control"]["database"] = str(stack.folder / "other.db")
+    stack.settings["control"].update({"database": str(stack.folder / "other.db"), "admin_listen": ""})
     second = run("control", "--config", stack.config("control"))
     assert second.returncode == 1
     assert str(stack.base + suite.PORTS["control"]) in second.stderr + second.stdout
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_taken_admin_port_is_told(stack, service):
+    stack.start("control")
+    stack.settings[service]["admin_listen"] = stack.admin("control")
+    stack.settings["control"]["listen"] = ["127.0.0.1:0"]
+    stack.settings["control"]["database"] = str(stack.folder / "other.db")
+    second = run(service, "--config", stack.config(service))
+    assert second.returncode == 1, second
+    assert "admin_listen" in second.stderr and stack.admin("control") in second.stderr
 
 
 def test_json_log_lines_parse(stack):

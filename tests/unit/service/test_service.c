@@ -324,7 +324,7 @@ static int bound_socket(int *out_port)
     return fd;
 }
 
-static void a_taken_admin_port_undoes_the_start(void **state)
+static void a_taken_admin_port_is_no_start(void **state)
 {
     int port, fd = bound_socket(&port);
     (void)state;
@@ -332,9 +332,7 @@ static void a_taken_admin_port_undoes_the_start(void **state)
     char *yaml = pl_format("admin_listen: 127.0.0.1:%d\n", port);
     char *path = write_config(yaml);
     struct run r = RUN("--config", path);
-    assert_int_equal(run_told(&r), 's');
-    assert_int_equal(run_told(&r), 'e');
-    assert_int_equal(run_told(&r), 0);
+    assert_int_equal(run_told(&r), 0); /* neither 's' nor 'e' */
     assert_ends(r, 1, "admin_listen: cannot bind '127.0.0.1:");
     free(yaml);
     drop_config(path);
@@ -362,6 +360,17 @@ static char *get(int port, const char *path)
     return pl_buf_take(&in, NULL);
 }
 
+/* The port is there before the service is. */
+static char *get_ready(int port)
+{
+    char *answer = get(port, "/readyz");
+    for (int64_t end = pl_now_ms() + PATIENCE_MS; strstr(answer, "starting\n") && pl_now_ms() < end; poll(NULL, 0, 5)) {
+        free(answer);
+        answer = get(port, "/readyz");
+    }
+    return answer;
+}
+
 static void readiness_ends_when_draining_begins(void **state)
 {
     int port, fd = bound_socket(&port);
@@ -371,7 +380,7 @@ static void readiness_ends_when_draining_begins(void **state)
     char *path = write_config(yaml);
     struct run r = RUN("--config", path);
     assert_int_equal(run_told(&r), 's');
-    char *before = get(port, "/readyz");
+    char *before = get_ready(port);
     char *metrics = get(port, "/metrics");
     kill(r.pid, SIGTERM);
     assert_int_equal(run_told(&r), 'd');
@@ -428,7 +437,7 @@ int main(void)
         cmocka_unit_test(a_second_signal_ends_at_once_with_1),
         cmocka_unit_test(a_failed_start_exits_1_and_names_the_field),
         cmocka_unit_test(logs_are_as_configured),
-        cmocka_unit_test(a_taken_admin_port_undoes_the_start),
+        cmocka_unit_test(a_taken_admin_port_is_no_start),
         cmocka_unit_test(readiness_ends_when_draining_begins),
         cmocka_unit_test(the_supervisor_is_told),
     };

@@ -2,7 +2,7 @@
  *
  *     pilotlight-router [--config FILE] [--check-config] [--print-config] [--version] [--help]
  *
- * The order: parse, load config, set up logs, loop, metrics, rpc, 'start' (modules, rpc server), admin port, run; on
+ * The order: parse, load config, set up logs, loop, metrics, rpc, admin port, 'start' (modules, rpc server), run; on
  * SIGTERM or SIGINT 'drain' once (a second signal ends at once with exit 1); when the service calls service_drained():
  * 'stop', exit 0. Exit codes: 0 stopped as asked, 1 failed at run time, 2 bad usage or config. */
 #ifndef SERVICE_SERVICE_H
