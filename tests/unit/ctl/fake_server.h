@@ -23,8 +23,8 @@ struct fake {
     pthread_t thread;
     bool drained;
     ProtobufCMessage *resources[KIND_COUNT][RESOURCES_MAX]; /* with the turn; NULL = free */
-    unsigned writes;                                        /* calls that changed something */
-    unsigned updates;
+    _Atomic unsigned writes;                                /* calls that changed something */
+    _Atomic unsigned updates;
     char address[64];
 };
 extern struct fake fake;
