@@ -121,8 +121,18 @@ static void release(struct instance *in)
     free(in);
 }
 
-/* How it died, in words for its caller: what we did it for, else what the kernel says, and its last words when it had
- * not come up yet. */
+/* What our own program in it said last; never what the model's code said, which may be another caller's. NULL: nothing.
+ */
+static const char *runner_words(const struct instance *in)
+{
+    static const char ours[] = "pilotlight-runner: ";
+    size_t n = sizeof(ours) - 1;
+
+    return strncmp(in->log.last, ours, n) == 0 ? in->log.last + n : NULL;
+}
+
+/* How it died, in words for its caller: what we did it for, else what it said of its end, else what the kernel says,
+ * and its last words when it had not come up yet. */
 static void death_reason(const struct instance *in, const char *how, char *out, size_t size)
 {
     bool early = in->start.done != NULL && in->log.last[0] != '\0';
@@ -131,6 +141,8 @@ static void death_reason(const struct instance *in, const char *how, char *out, 
         (void)snprintf(out, size, "memory limit %d MB", in->memory_size_mb);
     else if (in->why_killed[0])
         (void)snprintf(out, size, "%s", in->why_killed);
+    else if (runner_words(in))
+        (void)snprintf(out, size, "%s", runner_words(in));
     else if (early)
         (void)snprintf(out, size, "%s; its last line: %s", how, in->log.last);
     else

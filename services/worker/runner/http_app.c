@@ -25,6 +25,7 @@
 #define MARGIN_MS       250  /* before the host gives up: so that our reason is heard, not its */
 #define FAILED_STOP_MS  1000 /* for a program that never was of use */
 #define BLOCK_BYTES     ((size_t)64 << 10)
+#define SMALL_BODY      ((size_t)32 << 10) /* goes in one piece with its head: a simple server reads once */
 
 struct http_app {
     struct http_program program;
@@ -296,11 +297,14 @@ static enum pl_code refused(const struct http_answer *a, const struct pl_buf *bo
 enum pl_code http_app_invoke(struct http_app *app, const struct request *request, struct pl_buf *body,
                              struct pl_err *err)
 {
-    pl_cleanup(pl_buf_done) struct pl_buf head = PL_BUF_INIT(16 << 10);
-    size_t start = body->len;
+    pl_cleanup(pl_buf_done) struct pl_buf head = PL_BUF_INIT((16 << 10) + SMALL_BODY);
+    size_t start = body->len, apart = request->body_len;
 
-    if (write_head(&head, request, err) != PL_OK ||
-        exchange(app, &head, request->body, request->body_len, body, INT64_MAX, err) != PL_OK)
+    if (write_head(&head, request, err) != PL_OK)
+        return err->code;
+    if (apart <= SMALL_BODY && pl_buf_add(&head, request->body, apart))
+        apart = 0;
+    if (exchange(app, &head, request->body, apart, body, INT64_MAX, err) != PL_OK)
         return err->code;
     return app->answer.status < 300 ? PL_OK : refused(&app->answer, body, start, err);
 }
@@ -317,6 +321,11 @@ const char *http_app_name(const struct http_app *app)
     const char *slash = strrchr(app->path, '/');
 
     return slash ? slash + 1 : app->path;
+}
+
+bool http_app_alive(const struct http_app *app)
+{
+    return app->program.pid != 0;
 }
 
 bool http_app_idle(struct http_app *app, int fd, struct pl_err *err)

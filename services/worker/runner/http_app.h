@@ -1,9 +1,10 @@
 /* http_app - the http runtime: a program of the model's owner that serves the container contract, and the bridge to it.
  *
  *     LOAD     the program is found (SAGEMAKER_PROGRAM, default "serve", in the code's folder, code/ or the artifact's
- * top) and started with the one argument "serve"; GET /ping is asked until it answers 200 INVOKE   POST /invocations,
- * with content type, accept, custom attributes and inference id; a 2xx is the answer, anything else is the caller's
- * error with its status and body end      SIGTERM, up to 30 seconds, SIGKILL
+ *              top) and started with the one argument "serve"; GET /ping is asked until it answers 200
+ *     INVOKE   POST /invocations, with content type, accept, custom attributes and inference id; a 2xx is the answer,
+ *              anything else is the caller's error with its status and body
+ *     end      SIGTERM, up to 30 seconds, SIGKILL
  *
  * It listens on port SAGEMAKER_BIND_TO_PORT (8080) of 127.0.0.1, in a network namespace that it is alone in, or on the
  * unix socket whose path is in PILOTLIGHT_SOCKET.
@@ -41,6 +42,9 @@ void http_app_close(struct http_app *app);
 
 /* Waits until 'fd' can be read; false: the program has ended, and 'err' says how. */
 PL_MUST_CHECK bool http_app_idle(struct http_app *app, int fd, struct pl_err *err);
+
+/* False: the program has ended; there is nobody left to ask. */
+bool http_app_alive(const struct http_app *app);
 
 /* One exchange: the body is appended to 'body', the rest is in http_app_answer(). PL_MODEL: the caller's error. */
 PL_MUST_CHECK enum pl_code http_app_invoke(struct http_app *app, const struct request *request, struct pl_buf *body,

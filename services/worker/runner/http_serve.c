@@ -80,16 +80,20 @@ static bool answer_result(struct instance *in, uint64_t id, const struct http_an
     return host_link_send(&in->link, FRAME_RESULT, id, prefix, n);
 }
 
+/* A program that ended instead of answering is not answered for: its end is ours, and our last words are the caller's.
+ */
 static bool on_invoke(struct instance *in, uint64_t id, const uint8_t *payload, size_t n)
 {
     struct pl_err err = { 0 };
     struct request request;
 
     host_link_begin(&in->link, INVOKE_MAX_ANSWER);
-    if (request_read(&request, payload, n, &err) != PL_OK ||
-        http_app_invoke(in->app, &request, &in->link.out, &err) != PL_OK)
+    if (request_read(&request, payload, n, &err) == PL_OK &&
+        http_app_invoke(in->app, &request, &in->link.out, &err) == PL_OK)
+        return answer_result(in, id, http_app_answer(in->app));
+    if (http_app_alive(in->app))
         return answer_error(in, FRAME_ERROR, id, &err);
-    return answer_result(in, id, http_app_answer(in->app));
+    return true;
 }
 
 /* False: not what the host may send now. */
