@@ -16,7 +16,8 @@ int main(void)
     for (int c; (c = accept(s, NULL, NULL)) >= 0; close(c)) {
         ssize_t n = read(c, in, sizeof(in) - 1);
         char *body = n > 0 ? (in[n] = '\0', strstr(in, "\r\n\r\n")) : NULL;
-        int m = snprintf(out, sizeof(out), "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n%s", body ? body + 4 : "");
+        int m =
+            snprintf(out, sizeof(out), "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n%s", body ? body + 4 : "");
 
         if (write(c, out, (size_t)m) != m)
             return 1;
