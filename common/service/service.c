@@ -173,7 +173,7 @@ static int run(struct service *s)
     struct service_config *c = s->config;
     log_setup(s->def->name, (enum log_format)c->log_format, (enum log_level)c->log_level);
     signal(SIGPIPE, SIG_IGN); /* a peer that went away is an error of write() */
-    s->loop = loop_new(0);
+    s->loop = loop_new(s->def->job_threads);
     loop_signal(s->loop, SIGTERM, on_signal, s);
     loop_signal(s->loop, SIGINT, on_signal, s);
     s->metrics = metrics_new();

@@ -21,6 +21,8 @@ struct artifacts {
     struct spawner *spawner;
     struct artifacts_options options;
     struct list flights;
+    struct list queue; /* of those, who waits for its turn to fetch */
+    unsigned fetching; /* at most ARTIFACTS_FETCHES */
     bool shut;
     void (*idle)(void *arg); /* NULL: told already, or not asked for */
     void *idle_arg;
@@ -30,6 +32,7 @@ struct artifacts {
 struct flight {
     struct artifacts *owner;
     struct list link;
+    struct list queued; /* in owner->queue */
     struct list waits;
     char *uri;
     char *shown;             /* without its secrets */
@@ -197,11 +200,40 @@ static void fetch_work(struct loop_job *j)
     f->err.code = fetch(&f->owner->options.fetch, f->uri, f->fd, &f->cancelled, &f->fetched, &f->err);
 }
 
+static void fetch_done(struct loop_job *j);
+
+static void start_fetch(struct flight *f)
+{
+    if (cache_new_file(f->owner->cache, f->path, &f->fd, &f->err) != PL_OK) {
+        f->path[0] = '\0';
+        crash(f, &f->err);
+        return;
+    }
+    f->step_ms = pl_now_ms();
+    f->fetch.work = fetch_work;
+    f->fetch.done = fetch_done;
+    f->owner->fetching++;
+    loop_job(f->owner->loop, &f->fetch);
+}
+
+static void next_in_queue(struct artifacts *a)
+{
+    struct flight *f;
+
+    while (a->fetching < ARTIFACTS_FETCHES && (f = list_first(&a->queue, struct flight, queued))) {
+        list_remove(&f->queued);
+        start_fetch(f);
+    }
+}
+
 static void fetch_done(struct loop_job *j)
 {
     struct flight *f = PL_CONTAINER(j, struct flight, fetch);
-    struct artifact_wait *first = list_first(&f->waits, struct artifact_wait, link);
+    const struct artifact_wait *first;
 
+    f->owner->fetching--;
+    next_in_queue(f->owner);
+    first = list_first(&f->waits, struct artifact_wait, link);
     f->times.fetch_ms = pl_now_ms() - f->step_ms;
     if (atomic_load(&f->cancelled) && f->err.code == PL_OK)
         (void)pl_fail(&f->err, PL_CANCELLED, NULL, "fetching was cancelled");
@@ -237,15 +269,10 @@ static void flight_begin(struct loop_task *t)
         have_archive(f);
         return;
     }
-    if (cache_new_file(f->owner->cache, f->path, &f->fd, &f->err) != PL_OK) {
-        f->path[0] = '\0';
-        crash(f, &f->err);
-        return;
-    }
-    f->step_ms = pl_now_ms();
-    f->fetch.work = fetch_work;
-    f->fetch.done = fetch_done;
-    loop_job(f->owner->loop, &f->fetch);
+    if (f->owner->fetching == ARTIFACTS_FETCHES)
+        list_push_back(&f->owner->queue, &f->queued);
+    else
+        start_fetch(f);
 }
 
 /* ---- joining ---- */
@@ -288,6 +315,7 @@ static struct flight *new_flight(struct artifacts *a, const char *uri, const cha
     f->owner = a;
     f->uri = pl_strdup(uri);
     f->shown = shown_uri(uri);
+    list_init(&f->queued);
     list_init(&f->waits);
     list_push_back(&a->flights, &f->link);
     f->fd = sha256[0] ? cache_open_artifact(a->cache, sha256, &f->times.artifact_bytes) : -1;
@@ -320,6 +348,10 @@ static void cancel_flight(struct flight *f)
     atomic_store(&f->cancelled, true);
     if (f->unpacking)
         unpacking_cancel(f->unpacking);
+    if (!list_empty(&f->queued)) {
+        list_remove(&f->queued);
+        loop_post(f->owner->loop, &f->begin); /* which sees it */
+    }
 }
 
 void artifact_wait_cancel(struct artifact_wait *w)
@@ -364,6 +396,7 @@ struct artifacts *artifacts_new(struct loop *l, struct cache *c, struct spawner 
     a->options = *o;
     a->idle_task.run = tell_idle;
     list_init(&a->flights);
+    list_init(&a->queue);
     return a;
 }
 

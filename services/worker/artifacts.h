@@ -4,6 +4,10 @@
  * waits gets a use of it. Who pinned a digest gets only that content: the URI is where the bytes come from, the digest
  * is what they are. What is in the cache already as an archive is unpacked without fetching.
  *
+ * A source that dribbles keeps its flight for as long as fetch_timeout allows. So ARTIFACTS_FETCHES are on their way at
+ * a time, each on a thread of its own, the others wait in line, and other jobs have ARTIFACTS_OTHER_JOBS threads
+ * besides.
+ *
  * Threads: with the turn.  Memory: owns flights and waits; a wait ends with its 'done' or its cancel. */
 #ifndef WORKER_ARTIFACTS_H
 #define WORKER_ARTIFACTS_H
@@ -19,6 +23,9 @@ struct cache;
 struct cache_item;
 struct loop;
 struct spawner;
+
+#define ARTIFACTS_FETCHES    16
+#define ARTIFACTS_OTHER_JOBS 4
 
 struct artifacts_options {
     struct fetch_options fetch;

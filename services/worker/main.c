@@ -2,6 +2,7 @@
  * after. */
 #include "worker.h"
 
+#include "artifacts.h"
 #include "settings.h"
 
 static enum pl_code start(struct service *s, const void *config, void **out_state, struct pl_err *err)
@@ -40,6 +41,7 @@ int main(int argc, char **argv)
         .summary = "one host: fetches models, starts instances, feeds and ends them",
         .rows = worker_config_rows,
         .config_size = sizeof(struct worker_config),
+        .job_threads = ARTIFACTS_FETCHES + ARTIFACTS_OTHER_JOBS,
         .check = worker_config_check,
         .start = start,
         .drain = drain,

@@ -15,11 +15,13 @@ def sign(secret, *parts):
 
 
 class S3Server:
-    """objects: {"bucket/key": bytes}. 'requests' keeps (path, status) of what was asked; 'faults' are statuses given first."""
+    """objects: {"bucket/key": bytes}. 'requests' keeps (path, status) of what was asked; 'faults' are statuses given first. The objects
+    named in 'dribbling' never come to their end, but never stop coming either."""
 
     def __init__(self, access_key, secret, region, objects):
         self.access_key, self.secret, self.region, self.objects = access_key, secret, region, objects
-        self.requests, self.faults = [], []
+        self.requests, self.faults, self.dribbling = [], [], set()
+        self.closing = threading.Event()
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -36,16 +38,30 @@ class S3Server:
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
 
     def close(self):
+        self.closing.set()
         self.http.shutdown()
         self.http.server_close()
 
     def answer(self, handler):
         status, body = self.judge(handler)
         self.requests.append((handler.path, status))
+        if handler.path.lstrip("/") in self.dribbling:
+            return self.dribble(handler)
         handler.send_response(status)
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
         handler.wfile.write(body)
+
+    def dribble(self, handler):
+        handler.close_connection = True
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(1 << 29))
+        handler.end_headers()
+        try:
+            while not self.closing.wait(0.2):
+                handler.wfile.write(bytes(2048))
+        except OSError:
+            pass  # the client has had enough
 
     def judge(self, handler):
         if self.faults:

@@ -152,6 +152,19 @@ def test_s3_comes_through_after_faults(s3_stack, s3, name):
     assert [status for _, status in s3.requests] == [503, 500, 200]
 
 
+def test_sources_that_dribble_hold_up_nobody_else(s3_stack, s3, name):
+    s3_stack.start()
+    for i in range(4):
+        s3.dribbling.add(f"models/slow-{i}")
+        s3_stack.create_model(f"slow-{i}", f"s3://models/slow-{i}")
+        s3_stack.create_config(f"slow-{i}", variant_of(f"slow-{i}"))
+        s3_stack.create_endpoint(f"slow-{i}")
+    wait_until(lambda: len(s3.requests) >= 2, "the slow ones are on their way")
+    s3_stack.serve(name, "s3://models/diabetes/model.tar.gz")
+    assert s3_stack.status("slow-0") == "CREATING"
+    assert s3_stack.stop()["worker"] == 0, "who stops does not wait for them"
+
+
 @pytest.mark.parametrize("secret,uri,fragment", [("another-secret", "s3://models/diabetes/model.tar.gz", "403"), (SECRET, "s3://models/none", "404")],
                          ids=["refused", "missing"])
 def test_s3_refusal_is_quoted(s3_stack, s3, name, secret, uri, fragment):

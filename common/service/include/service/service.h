@@ -32,6 +32,7 @@ struct service_def {
     const char *summary;           /* one line for --help */
     const struct config_row *rows; /* of the whole config struct; the first member is a struct service_config */
     size_t config_size;
+    unsigned job_threads; /* of its loop; 0 = the loop's default */
     /* Checks what rows cannot; may be NULL. */
     enum pl_code (*check)(const void *config, struct pl_err *err);
     /* With the turn. On failure everything that was started is undone. '*out_state' goes to the others. */
