@@ -167,6 +167,12 @@ static void into_stock(struct blank *b, pid_t pid, int pidfd)
     struct stock *s = b->stock;
     struct pl_err err;
 
+    /* Whom it was made for went away, and there are enough already. */
+    if (s->ready_count >= s->o.blanks) {
+        child_abandon(pid, pidfd);
+        blank_free(b);
+        return;
+    }
     if (child_watch(&b->child, s->loop, pid, pidfd, blank_died, &err) != PL_OK) {
         blank_free(b);
         return;

@@ -127,6 +127,27 @@ def test_callers_that_leave_at_the_last_moment_leave_no_instance_behind(stack, s
     assert stack.invoke(name, sample.row(0)).body == sample.answer(0)
 
 
+def test_starts_that_are_given_up_leave_the_stock_as_it_was(stack, name):
+    stack.settings["worker"]["blank_instances"] = 2
+    stack.start()
+    stack.serve(name, models.SAMPLE_URI)
+    worker = protos.Service(stack.channel("worker"), "pilotlight.internal.v1.WorkerService")
+    spec = {"endpoint_name": name, "variant_name": "main", "artifact_uri": models.SAMPLE_URI, "runtime": "xgboost",
+            "artifact_sha256": models.sha256(models.SAMPLE / "model.tar.gz"), "memory_size_mb": 1024, "start_timeout_ms": 60000}
+
+    def named(what):
+        return [pid for pid, comm in suite.descendants(stack.pid("worker")).items() if comm == what]
+
+    wait_until(lambda: len(named("pl-blank")) == 2, "the stock is full")
+    with frozen(stack, named("pl-zygote")):
+        calls = [worker.StartInstance.future(router_epoch=1 << 60, spec=spec, start_key=i + 1) for i in range(12)]
+        wait_until(lambda: sum(call.done() for call in calls) == 2, "those for whom there was a blank one have come")
+        for call in calls:
+            call.cancel()
+        worker.StopInstance(router_epoch=1 << 60, instance_id=1)  # behind the cancellations, on the same connection
+    wait_until(lambda: len(named("pl-blank")) == 2, "the stock is as it was")
+
+
 # ---- the worker dies ----
 
 def test_worker_dies_idle_and_comes_back(stack, sample, name):
