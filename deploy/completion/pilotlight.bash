@@ -8,15 +8,25 @@ _pilotlight_names()
 
 _pilotlight()
 {
-    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} words= i word kind=
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} words= more=
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words="up credentials apply get describe delete invoke metrics top cost cost logs config completion version help"
+        words="up credentials apply get describe delete invoke metrics top cost logs config completion version help"
         COMPREPLY=($(compgen -W "$words" -- "$cur"))
         return
     fi
+    case $COMP_CWORD:$command in
+    2:cost) more="estimate " ;;
+    2:config) more="check " ;;
+    esac
+    if [ "$COMP_CWORD" -gt 2 ]; then
+        case "$command ${COMP_WORDS[2]}" in
+        "cost estimate") command="cost estimate" ;;
+        "config check") command="config check" ;;
+        esac
+    fi
     case $command in
-    up)
+    "up")
         case $prev in
         --state) COMPREPLY=($(compgen -d -- "$cur")); return ;;
         esac
@@ -24,7 +34,7 @@ _pilotlight()
             words=" --state --port --listen --set --foreground-logs --start-timeout --help"
         fi
         ;;
-    credentials)
+    "credentials")
         case $prev in
         --state) COMPREPLY=($(compgen -d -- "$cur")); return ;;
         --file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -37,7 +47,7 @@ _pilotlight()
             words="show create list disable enable"
         fi
         ;;
-    apply)
+    "apply")
         case $prev in
         -f | --file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
         --tls-ca) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -48,7 +58,7 @@ _pilotlight()
             words=" --file --dry-run --no-wait --replace --timeout --server --router --control --tls-ca --tls-cert --tls-key --help"
         fi
         ;;
-    get)
+    "get")
         case $prev in
         -o | --output) COMPREPLY=($(compgen -W "table json yaml name" -- "$cur")); return ;;
         --tls-ca) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -63,7 +73,7 @@ _pilotlight()
             words=$(_pilotlight_names "$prev")
         fi
         ;;
-    describe)
+    "describe")
         case $prev in
         -o | --output) COMPREPLY=($(compgen -W "table json yaml name" -- "$cur")); return ;;
         --tls-ca) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -78,7 +88,7 @@ _pilotlight()
             words=$(_pilotlight_names "$prev")
         fi
         ;;
-    delete)
+    "delete")
         case $prev in
         -f | --file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
         --tls-ca) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -93,7 +103,7 @@ _pilotlight()
             words=$(_pilotlight_names "$prev")
         fi
         ;;
-    invoke)
+    "invoke")
         case $prev in
         -f | --file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
         --tls-ca) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -106,7 +116,7 @@ _pilotlight()
             words=$(_pilotlight_names endpoints)
         fi
         ;;
-    metrics)
+    "metrics")
         case $prev in
         -o | --output) COMPREPLY=($(compgen -W "table json yaml name" -- "$cur")); return ;;
         --tls-ca) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -119,7 +129,7 @@ _pilotlight()
             words=$(_pilotlight_names endpoints)
         fi
         ;;
-    top)
+    "top")
         case $prev in
         -o | --output) COMPREPLY=($(compgen -W "table json yaml name" -- "$cur")); return ;;
         --tls-ca) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -132,7 +142,7 @@ _pilotlight()
             words=$(_pilotlight_names endpoints)
         fi
         ;;
-    cost)
+    "cost")
         case $prev in
         --by) COMPREPLY=($(compgen -W "day endpoint variant" -- "$cur")); return ;;
         -o | --output) COMPREPLY=($(compgen -W "table json yaml name" -- "$cur")); return ;;
@@ -146,7 +156,7 @@ _pilotlight()
             words=$(_pilotlight_names endpoints)
         fi
         ;;
-    cost)
+    "cost estimate")
         case $prev in
         -o | --output) COMPREPLY=($(compgen -W "table json yaml name" -- "$cur")); return ;;
         --tls-ca) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -155,11 +165,9 @@ _pilotlight()
         esac
         if [[ $cur == -* ]]; then
             words=" --requests --duration --memory --bytes --provisioned --output --server --router --control --tls-ca --tls-cert --tls-key --help"
-        elif [ "$COMP_CWORD" -eq 2 ]; then
-            words="estimate"
         fi
         ;;
-    logs)
+    "logs")
         case $prev in
         -o | --output) COMPREPLY=($(compgen -W "text json" -- "$cur")); return ;;
         --tls-ca) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -172,17 +180,15 @@ _pilotlight()
             words=$(_pilotlight_names endpoints)
         fi
         ;;
-    config)
+    "config check")
         case $prev in
         -f | --file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
         esac
         if [[ $cur == -* ]]; then
             words=" --file --help"
-        elif [ "$COMP_CWORD" -eq 2 ]; then
-            words="check"
         fi
         ;;
-    completion)
+    "completion")
         case $prev in
         esac
         if [[ $cur == -* ]]; then
@@ -191,7 +197,7 @@ _pilotlight()
             words="bash"
         fi
         ;;
-    version)
+    "version")
         case $prev in
         --tls-ca) COMPREPLY=($(compgen -f -- "$cur")); return ;;
         --tls-cert) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -201,16 +207,16 @@ _pilotlight()
             words=" --server --router --control --tls-ca --tls-cert --tls-key --help"
         fi
         ;;
-    help)
+    "help")
         case $prev in
         esac
         if [[ $cur == -* ]]; then
             words=" --help"
         elif [ "$COMP_CWORD" -eq 2 ]; then
-            words="exit-codes manifest up credentials apply get describe delete invoke metrics top cost cost logs config completion version help"
+            words="exit-codes manifest up credentials apply get describe delete invoke metrics top cost logs config completion version help"
         fi
         ;;
     esac
-    COMPREPLY=($(compgen -W "$words" -- "$cur"))
+    COMPREPLY=($(compgen -W "$more$words" -- "$cur"))
 }
 complete -F _pilotlight pilotlight

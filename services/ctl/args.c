@@ -59,6 +59,12 @@ static enum pl_code check_choice(const struct args_option *o, const char *text, 
     return pl_fail(err, PL_INVALID, o->name, "--%s: '%.64s' is none of: %s", o->name, text, all);
 }
 
+/* As in manifests: "5" would be 5 of what? */
+static bool has_unit(const char *text)
+{
+    return text[strspn(text, "0123456789.")] != '\0' || !strcmp(text, "0");
+}
+
 static enum pl_code read_value(struct args_value *v, struct pl_err *err)
 {
     const struct args_option *o = v->option;
@@ -72,10 +78,10 @@ static enum pl_code read_value(struct args_value *v, struct pl_err *err)
                            v->text, (long long)o->min, (long long)o->max);
         return PL_OK;
     case ARGS_DURATION:
-        if (!pl_duration_parse(v->text, &v->number) || v->number < o->min || v->number > o->max)
+        if (!has_unit(v->text) || !pl_duration_parse(v->text, &v->number) || v->number < o->min || v->number > o->max)
             return pl_fail(err, PL_INVALID, o->name,
-                           "--%s: '%.64s' is not a duration from %s to %s, like 500ms, 10s or 5m", o->name, v->text,
-                           pl_duration_text(o->min, low), pl_duration_text(o->max, high));
+                           "--%s: '%.64s' is not a duration with its unit from %s to %s, like 500ms, 10s or 5m",
+                           o->name, v->text, pl_duration_text(o->min, low), pl_duration_text(o->max, high));
         return PL_OK;
     case ARGS_FLAG:
     case ARGS_TEXT:

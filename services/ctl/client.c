@@ -165,6 +165,8 @@ enum pl_code client_explain(struct client *c, enum client_server server, struct 
         return pl_fail(err, PL_UNAVAILABLE, NULL,
                        "cannot reach %s at %s; is `pilotlight up` running there? (--server, PILOTLIGHT_SERVER)",
                        server_names[server], target);
+    if (err->code == PL_DEADLINE && !*err->reason) /* nobody said so but our own clock */
+        return pl_fail(err, PL_DEADLINE, NULL, "%s at %s gave no answer in time", server_names[server], target);
     if (err->code == PL_UNAVAILABLE && !*err->reason)
         return pl_err_prefix(err, "%s at %s", server_names[server], target);
     return err->code;

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,6 +24,10 @@ static enum ctl_exit unknown(const char *word)
     for (const struct command *c = commands; c->name && count < COMMANDS_MAX; c++)
         known[count++] = c->name;
     const char *near = pl_nearest(word, known, count);
+    for (size_t i = 0; i < count; i++) {
+        if (!strncmp(known[i], word, strlen(word)) && known[i][strlen(word)] == ' ')
+            near = known[i];
+    }
     fprintf(stderr, "pilotlight: unknown command '%s'", word);
     if (near)
         fprintf(stderr, "; did you mean '%s'?\n", near);
@@ -47,6 +52,18 @@ static enum ctl_exit usage_error(const struct command *c, const char *message)
     return EXIT_USAGE;
 }
 
+/* Word 'which' of the usage, when it stands for something: "NAME" of "KIND NAME". */
+static enum ctl_exit word_missing(const struct command *c, size_t which)
+{
+    const char *word = c->usage;
+    char message[96] = "say what";
+    for (size_t i = 0; i < which; i++)
+        word += strcspn(word, " ") + strspn(word + strcspn(word, " "), " ");
+    if (isupper((unsigned char)*word))
+        snprintf(message, sizeof(message), "%.*s is missing", (int)strcspn(word, " "), word);
+    return usage_error(c, message);
+}
+
 static enum ctl_exit run(const struct command *c, int argc, const char *const *argv)
 {
     const struct args_option *sets[ARGS_SETS + 2];
@@ -60,7 +77,7 @@ static enum ctl_exit run(const struct command *c, int argc, const char *const *a
         help_command(stdout, c);
         code = EXIT_OK;
     } else if (a.word_count < c->min_words) {
-        code = usage_error(c, a.word_count ? "something is missing" : "say what");
+        code = word_missing(c, a.word_count);
     } else if (a.word_count > c->max_words) {
         pl_fail(&err, PL_INVALID, NULL, "'%.64s' is one word too many", a.words[c->max_words]);
         code = usage_error(c, err.message);

@@ -15,20 +15,77 @@ static const char head[] = "# bash completion of pilotlight; made by `pilotlight
                            "_pilotlight()\n"
                            "{\n"
                            "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} "
-                           "command=${COMP_WORDS[1]} words= i word kind=\n"
+                           "command=${COMP_WORDS[1]} words= more=\n"
                            "    COMPREPLY=()\n";
 
-static const char tail[] = "    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+static const char tail[] = "    COMPREPLY=($(compgen -W \"$more$words\" -- \"$cur\"))\n"
                            "}\n"
                            "complete -F _pilotlight pilotlight\n";
 
-/* The first word of each name; "config check" completes as "config", then "check". */
+/* The first word of a name; of "config check" it is "config". */
+static int first_word(const struct command *c)
+{
+    return (int)strcspn(c->name, " ");
+}
+
+/* Whether a row before 'c' begins with the same word. */
+static bool word_was_there(const struct command *c)
+{
+    for (const struct command *other = commands; other != c; other++) {
+        if (first_word(other) == first_word(c) && !memcmp(other->name, c->name, (size_t)first_word(c)))
+            return true;
+    }
+    return false;
+}
+
+static void print_first_words(FILE *out)
+{
+    for (const struct command *c = commands; c->name; c++) {
+        if (!word_was_there(c))
+            fprintf(out, "%s%.*s", c == commands ? "" : " ", first_word(c), c->name);
+    }
+}
+
+/* The second words of commands that begin with the first one of 'c'. */
+static void print_second_words(FILE *out, const struct command *c)
+{
+    for (const struct command *other = commands; other->name; other++) {
+        const char *space = strchr(other->name, ' ');
+        if (space && first_word(other) == first_word(c) && !memcmp(other->name, c->name, (size_t)first_word(c)))
+            fprintf(out, "%s ", space + 1);
+    }
+}
+
+static bool has_second_words(const struct command *c)
+{
+    for (const struct command *other = commands; other->name; other++) {
+        if (strchr(other->name, ' ') && first_word(other) == first_word(c) &&
+            !memcmp(other->name, c->name, (size_t)first_word(c)))
+            return true;
+    }
+    return false;
+}
+
+/* Commands of two words are one word more to complete, and then like any other. */
 static void print_commands(FILE *out)
 {
     fprintf(out, "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        words=\"");
-    for (const struct command *c = commands; c->name; c++)
-        fprintf(out, "%s%.*s", c == commands ? "" : " ", (int)strcspn(c->name, " "), c->name);
+    print_first_words(out);
     fprintf(out, "\"\n        COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n        return\n    fi\n");
+    fprintf(out, "    case $COMP_CWORD:$command in\n");
+    for (const struct command *c = commands; c->name; c++) {
+        if (!has_second_words(c) || word_was_there(c))
+            continue;
+        fprintf(out, "    2:%.*s) more=\"", first_word(c), c->name);
+        print_second_words(out, c);
+        fprintf(out, "\" ;;\n");
+    }
+    fprintf(out, "    esac\n    if [ \"$COMP_CWORD\" -gt 2 ]; then\n        case \"$command ${COMP_WORDS[2]}\" in\n");
+    for (const struct command *c = commands; c->name; c++) {
+        if (strchr(c->name, ' '))
+            fprintf(out, "        \"%s\") command=\"%s\" ;;\n", c->name, c->name);
+    }
+    fprintf(out, "        esac\n    fi\n");
 }
 
 static void print_value(FILE *out, const struct args_option *o)
@@ -63,16 +120,13 @@ static void print_words(FILE *out, const struct command *c)
         print_options(out, c->sets[i]);
     print_options(out, command_common_options);
     fprintf(out, "\"\n");
-    const char *space = strchr(c->name, ' ');
-    if (space)
-        fprintf(out, "        elif [ \"$COMP_CWORD\" -eq 2 ]; then\n            words=\"%s\"\n", space + 1);
     if (c->words) {
         fprintf(out, "        elif [ \"$COMP_CWORD\" -eq 2 ]; then\n            words=\"");
         for (const char *const *w = c->words; *w; w++)
             fprintf(out, "%s%s", w == c->words ? "" : " ", *w);
         if (c->run == cmd_help) {
-            for (const struct command *other = commands; other->name; other++)
-                fprintf(out, " %.*s", (int)strcspn(other->name, " "), other->name);
+            fputc(' ', out);
+            print_first_words(out);
         }
         fprintf(out, "\"\n");
         if (c->completes_names)
@@ -91,7 +145,7 @@ void completion_bash(FILE *out)
     print_commands(out);
     fprintf(out, "    case $command in\n");
     for (const struct command *c = commands; c->name; c++) {
-        fprintf(out, "    %.*s)\n        case $prev in\n", (int)strcspn(c->name, " "), c->name);
+        fprintf(out, "    \"%s\")\n        case $prev in\n", c->name);
         for (size_t i = 0; i < ARGS_SETS && c->sets[i]; i++) {
             for (const struct args_option *o = c->sets[i]; o->name; o++)
                 print_value(out, o);

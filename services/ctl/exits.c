@@ -21,8 +21,9 @@ enum ctl_exit exit_for(const struct pl_err *err)
 {
     if (err->code == PL_MODEL || !strcmp(err->reason, "MODEL_ERROR") || !strcmp(err->reason, "INSTANCE_DIED"))
         return EXIT_MODEL;
-    if (err->code == PL_EXHAUSTED)
-        return strcmp(err->reason, "PAYLOAD_TOO_LARGE") ? EXIT_THROTTLED : EXIT_FAILED;
+    if (err->code == PL_EXHAUSTED) /* other limits are not over by themselves */
+        return strcmp(err->reason, "MAX_CONCURRENCY") && strcmp(err->reason, "MAX_CALLS_IN_FLIGHT") ? EXIT_FAILED
+                                                                                                    : EXIT_THROTTLED;
     if (err->code == PL_NOT_FOUND)
         return EXIT_NOT_FOUND;
     if (err->code == PL_UNAVAILABLE || err->code == PL_DEADLINE)

@@ -133,7 +133,9 @@ static void keep_body(struct run *r, struct answer *a, const ProtobufCBinaryData
 static void record_failure(struct run *r, const struct pl_err *status)
 {
     struct pl_err err = *status;
-    (void)client_explain(r->client, CLIENT_ROUTER, &err);
+    char limit[24];
+    if (client_explain(r->client, CLIENT_ROUTER, &err) == PL_DEADLINE && !*err.reason)
+        (void)pl_err_prefix(&err, "no answer within %s (--timeout)", pl_duration_text(r->plan->timeout_ms, limit));
     latency_failed(&r->result->latency, exit_label(&err));
     if (r->result->first.code == PL_OK)
         r->result->first = err;

@@ -39,7 +39,7 @@ static const struct field document_fields[] = {
     { "name", FIELD_HEAD, true, NULL, "1 to 63 letters, digits and inner hyphens" },
     { "tags", FIELD_MAP, false, NULL, "labels, may be changed later" },
     { "annotations", FIELD_MAP, false, NULL, "kept and returned as given" },
-    { "spec", FIELD_SPEC, true, NULL, "see below" },
+    { "spec", FIELD_SPEC, true, NULL, "what it is; `pilotlight help manifest` lists the keys of each kind" },
     { 0 },
 };
 

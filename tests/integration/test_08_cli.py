@@ -198,6 +198,25 @@ def test_help_and_version(cli):
     assert subprocess.run(["bash", "-n"], input=cli("completion", "bash").stdout, text=True).returncode == 0
 
 
+@pytest.mark.parametrize("words,wanted", [
+    (["cost", "e"], ["estimate"]),
+    (["cost", "estimate", "--re"], ["--requests"]),
+    (["cost", "--by", "d"], ["day"]),
+    (["config", ""], ["check"]),
+    (["config", "check", "--f"], ["--file"]),
+    (["co"], ["completion", "config", "cost"]),
+    (["get", "endpoint-"], ["endpoint-configs"]),
+], ids=" ".join)
+def test_completion_in_bash(cli, words, wanted):
+    script = cli("completion", "bash").stdout + """
+        COMP_WORDS=(pilotlight "$@") COMP_CWORD=$#
+        _pilotlight
+        printf '%s\\n' "${COMPREPLY[@]}"
+    """
+    found = subprocess.run(["bash", "-s", "--", *words], input=script, text=True, capture_output=True)
+    assert (found.returncode, sorted(found.stdout.split())) == (0, wanted), found.stderr
+
+
 def test_second_up_in_one_state_folder_is_refused(up):
     second = suite.command("up", "--state", up.folder / "state", "--port", suite.free_base_port())
     assert second.returncode != OK and str(up.folder / "state") in second.stderr

@@ -98,7 +98,10 @@ static void refusals_name_option_value_and_limits(void **state)
         { { "-n", "ten" }, "--repeat: 'ten' is not a whole number from 1 to 100" },
         { { "--repeat" }, "--repeat needs a value: N" },
         { { "-n" }, "-n needs a value: N" },
-        { { "--timeout", "2h" }, "--timeout: '2h' is not a duration from 1ms to 1m, like 500ms, 10s or 5m" },
+        { { "--timeout", "2h" },
+          "--timeout: '2h' is not a duration with its unit from 1ms to 1m, like 500ms, 10s or 5m" },
+        { { "--timeout", "5" },
+          "--timeout: '5' is not a duration with its unit from 1ms to 1m, like 500ms, 10s or 5m" },
         { { "-o", "xml" }, "--output: 'xml' is none of: table, json" },
         { { "--dry-run=yes" }, "--dry-run takes no value, but 'yes' was given" },
     };
