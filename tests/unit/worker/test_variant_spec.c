@@ -1,5 +1,7 @@
 /* Every limit of a VariantSpec, named with its field and value. */
 #include "variant_spec.h"
+#include "runtimes.h"
+#include "settings.h"
 #include "worker_test.h"
 
 #include "pilotlight/internal/v1/worker.pb-c.h"
@@ -9,6 +11,24 @@
 
 typedef Pilotlight__Internal__V1__VariantSpec spec_t;
 typedef Pilotlight__Internal__V1__VariantSpec__EnvironmentEntry entry_t;
+
+static struct runtimes *offered; /* xgboost alone */
+
+static int offer(void **state)
+{
+    const struct worker_config none = { 0 };
+    struct pl_err err;
+
+    (void)state;
+    return runtimes_new(&offered, &none, "/usr/bin/pilotlight-runner", &err) == PL_OK ? 0 : -1;
+}
+
+static int offer_no_more(void **state)
+{
+    (void)state;
+    runtimes_free(offered);
+    return 0;
+}
 
 static spec_t good(void)
 {
@@ -28,7 +48,7 @@ static void refused(const spec_t *s, bool pinned, const char *field, const char 
 {
     struct pl_err err;
 
-    assert_int_equal(variant_spec_check(s, pinned, &err), PL_INVALID);
+    assert_int_equal(variant_spec_check(s, pinned, offered, &err), PL_INVALID);
     assert_string_equal(err.field, field);
     assert_text(err.message, part);
 }
@@ -39,9 +59,9 @@ static void a_good_one(void **state)
     struct pl_err err;
 
     (void)state;
-    assert_ok(variant_spec_check(&s, true, &err), err);
+    assert_ok(variant_spec_check(&s, true, offered, &err), err);
     s.artifact_sha256 = TEXT("");
-    assert_ok(variant_spec_check(&s, false, &err), err);
+    assert_ok(variant_spec_check(&s, false, offered, &err), err);
     refused(&s, true, "spec.artifact_sha256", "64 lower-case hex digits");
     refused(NULL, false, "spec", "missing");
 }
@@ -55,7 +75,7 @@ static void names(void **state)
     (void)state;
     memset(name, 'n', 63);
     s.endpoint_name = name;
-    assert_ok(variant_spec_check(&s, true, &err), err);
+    assert_ok(variant_spec_check(&s, true, offered, &err), err);
     name[63] = 'n';
     refused(&s, true, "spec.endpoint_name", "64 bytes long; 1 to 63");
     s = good();
@@ -116,13 +136,13 @@ static void environment(void **state)
     }
     s.environment = list;
     s.n_environment = 256;
-    assert_ok(variant_spec_check(&s, true, &err), err);
+    assert_ok(variant_spec_check(&s, true, offered, &err), err);
     s.n_environment = 257;
     refused(&s, true, "spec.environment", "257 entries; at most 256");
     s.n_environment = 1;
     memset(long_value, 'v', sizeof(long_value) - 1);
     entries[0].value = long_value;
-    assert_ok(variant_spec_check(&s, true, &err), err);
+    assert_ok(variant_spec_check(&s, true, offered, &err), err);
     entries[0].key = TEXT("KK");
     refused(&s, true, "spec.environment", "65537 bytes; at most 65536");
 }
@@ -131,5 +151,5 @@ int main(void)
 {
     const struct CMUnitTest tests[] = { T(a_good_one), T(names), T(numbers), T(artifacts), T(environment) };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, offer, offer_no_more);
 }
