@@ -38,12 +38,14 @@ grpc_byte_buffer *rpc_bytes_to_core(const struct rpc_bytes *b);
 /* ---- messages ---- */
 
 grpc_byte_buffer *rpc_pack(const ProtobufCMessage *m);
-/* NULL with PL_INVALID in 'err': malformed protobuf, or a string field that is not UTF-8, named by its path.
+/* NULL with PL_INVALID in 'err': malformed protobuf, or a string field that is not UTF-8, named by its path. What is
+ * accepted can be packed and read again.
  * 'what' ("request", "reply") begins the text. */
 ProtobufCMessage *rpc_unpack(const ProtobufCMessageDescriptor *d, const struct rpc_bytes *b, const char *what,
                              struct pl_err *err);
-/* True when every string in 'm' is UTF-8; else 'path' gets the first that is not, "variants[0].name". */
-bool rpc_utf8_check(const ProtobufCMessage *m, char *path, size_t size);
+/* NULL when nothing is wrong; "INVALID_UTF8", and 'path' gets the first string that is not, "variants[0].name";
+ * "MALFORMED_PROTOBUF". */
+const char *rpc_message_check(const ProtobufCMessage *m, char *path, size_t size);
 
 /* ---- statuses ---- */
 

@@ -35,20 +35,28 @@ static ProtobufCMessage *unpack_flat(const ProtobufCMessageDescriptor *d, const 
     return protobuf_c_message_unpack(d, NULL, len, flat);
 }
 
+static enum pl_code malformed(const ProtobufCMessageDescriptor *d, size_t len, const char *what, struct pl_err *err)
+{
+    return pl_fail_reason(err, PL_INVALID, "MALFORMED_PROTOBUF", NULL,
+                          "%s: malformed protobuf (expected a %s of %zu bytes)", what, d->name, len);
+}
+
 ProtobufCMessage *rpc_unpack(const ProtobufCMessageDescriptor *d, const struct rpc_bytes *b, const char *what,
                              struct pl_err *err)
 {
     ProtobufCMessage *m = unpack_flat(d, b);
     if (!m) {
-        pl_fail_reason(err, PL_INVALID, "MALFORMED_PROTOBUF", NULL,
-                       "%s: malformed protobuf (expected a %s of %zu bytes)", what, d->name, rpc_bytes_len(b));
+        (void)malformed(d, rpc_bytes_len(b), what, err);
         return NULL;
     }
     char path[96];
-    if (!rpc_utf8_check(m, path, sizeof(path))) {
-        pl_fail_reason(err, PL_INVALID, "INVALID_UTF8", path, "%s: field '%s' is not valid UTF-8", what, path);
-        protobuf_c_message_free_unpacked(m, NULL);
-        return NULL;
-    }
-    return m;
+    const char *wrong = rpc_message_check(m, path, sizeof(path));
+    if (!wrong)
+        return m;
+    if (strcmp(wrong, "INVALID_UTF8") == 0)
+        (void)pl_fail_reason(err, PL_INVALID, wrong, path, "%s: field '%s' is not valid UTF-8", what, path);
+    else
+        (void)malformed(d, rpc_bytes_len(b), what, err);
+    protobuf_c_message_free_unpacked(m, NULL);
+    return NULL;
 }

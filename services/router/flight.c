@@ -255,7 +255,7 @@ static struct rpc_bytes *make_reply(const struct flight *f, const struct rpc_byt
     struct rpc_bytes *reply = f->kind == FLIGHT_TENSOR ? reply_tensor(answer) : reply_invoke(answer, u->variant, &t);
 
     if (!reply)
-        (void)pl_fail_reason(err, PL_INTERNAL, "INSTANCE_DIED", NULL, "the worker host's answer has no body");
+        (void)pl_fail_reason(err, PL_INTERNAL, "INSTANCE_DIED", NULL, "the worker host's answer is malformed");
     return reply;
 }
 

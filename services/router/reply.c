@@ -88,7 +88,10 @@ struct rpc_bytes *reply_invoke(const struct rpc_bytes *answer, const char *varia
 {
     uint8_t timings[TIMINGS_MAX], *end = timings;
     uint8_t fields[TIMINGS_MAX + NAME_LENGTH_MAX + 2 * WIRE_MAX_HEADER], *at = fields;
+    struct answer a;
 
+    if (!read(answer, &a)) /* what is appended would be part of a field that has no end */
+        return NULL;
     if (t->cold)
         end = wire_put_varint(end, FIELD_COLD, 1);
     end = put_time(end, FIELD_QUEUE_US, t->queue_us);

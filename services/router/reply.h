@@ -19,6 +19,7 @@ struct reply_timings {
 
 /* What the worker host measured: timings.model_us. -1: not a WorkerInvokeResponse. */
 int64_t reply_model_us(const struct rpc_bytes *answer);
+/* NULL: not a WorkerInvokeResponse. */
 struct rpc_bytes *reply_invoke(const struct rpc_bytes *answer, const char *variant, const struct reply_timings *t);
 /* The body alone; NULL: there is none. */
 struct rpc_bytes *reply_tensor(const struct rpc_bytes *answer);

@@ -1,5 +1,7 @@
 """The `pilotlight` command against a running suite."""
 import json
+import os
+import signal
 import subprocess
 
 import pytest
@@ -162,12 +164,10 @@ def test_invoke_exit_codes(applied, cli):
 def test_invoke_over_the_limit_is_refused_with_its_own_code(cli, up, tmp_path, name):
     assert cli("apply", "-f", manifest(tmp_path, name, max_concurrency=2)).returncode == OK
     worker = up.pid("worker")
-    import os
-    import signal
     os.kill(worker, signal.SIGSTOP)
     try:
         held = subprocess.Popen([suite.BIN / "pilotlight", "invoke", name, "-f", models.SAMPLE / "rows.csv", "--repeat", "2", "--concurrency", "2",
-                                 "--quiet"], env={"PILOTLIGHT_SERVER": f"127.0.0.1:{up.base}"}, stderr=subprocess.PIPE, text=True)
+                                 "--quiet"], env={**os.environ, "PILOTLIGHT_SERVER": f"127.0.0.1:{up.base}"}, stderr=subprocess.PIPE, text=True)
         wait_until(lambda: sum(s.in_flight for s in up.stats(name)) == 2, "two are in flight")
         refused = cli("invoke", name, "1")
     finally:

@@ -153,6 +153,11 @@ static void test_malformed_protobuf(void **state)
     assert_non_null(strstr(err.message, "malformed protobuf"));
     assert_non_null(strstr(err.message, "google.rpc.BadRequest"));
     assert_string_equal(err.reason, "MALFORMED_PROTOBUF");
+    /* A field number of 0, in the message and in one inside it: protobuf-c alone would let it in. */
+    assert_int_equal(rig_call(*state, MESSAGE, "\x80\x00\x00", 3, &reply, &err), PL_INVALID);
+    assert_string_equal(err.reason, "MALFORMED_PROTOBUF");
+    assert_int_equal(rig_call(*state, MESSAGE, "\x0a\x03\x80\x00\x00", 5, &reply, &err), PL_INVALID);
+    assert_string_equal(err.reason, "MALFORMED_PROTOBUF");
     assert_echo(*state, "still alive");
 }
 

@@ -1,5 +1,9 @@
-/* proto3 strings are UTF-8 by definition, but protobuf-c lets anything through; so every unpacked message is walked
- * along its descriptor once. The depth is that of the message types, none of which contains itself. */
+/* What protobuf-c lets through and nobody may rely on: so every unpacked message is walked along its descriptor once.
+ * The depth is that of the message types, none of which contains itself.
+ *
+ * proto3 strings are UTF-8 by definition. A field number is 1..2^29-1: protobuf-c keeps one of 0 with the unknown
+ * fields, but refuses to read what it has packed of it, so that such a message could be kept and never be read again.
+ */
 #include "core.h"
 
 #include "base/text.h"
@@ -10,12 +14,13 @@
 struct walk {
     char *path;
     size_t size;
+    const char *reason; /* what is wrong, as soon as something is */
 };
 
-static bool walk_message(const struct walk *w, size_t at, const ProtobufCMessage *m);
+static bool walk_message(struct walk *w, size_t at, const ProtobufCMessage *m);
 
 /* "name" or "name[3]" after what is at 'at' already; returns the new end, cut at the size. */
-static size_t walk_name(const struct walk *w, size_t at, const ProtobufCFieldDescriptor *f, size_t index)
+static size_t walk_name(struct walk *w, size_t at, const ProtobufCFieldDescriptor *f, size_t index)
 {
     const char *dot = at > 0 ? "." : "";
     int n = f->label == PROTOBUF_C_LABEL_REPEATED
@@ -25,8 +30,7 @@ static size_t walk_name(const struct walk *w, size_t at, const ProtobufCFieldDes
     return end < w->size ? end : w->size - 1;
 }
 
-static bool walk_value(const struct walk *w, size_t at, const ProtobufCFieldDescriptor *f, const void *value,
-                       size_t index)
+static bool walk_value(struct walk *w, size_t at, const ProtobufCFieldDescriptor *f, const void *value, size_t index)
 {
     const void *p = *(void *const *)value;
     if (!p)
@@ -35,12 +39,13 @@ static bool walk_value(const struct walk *w, size_t at, const ProtobufCFieldDesc
         if (pl_utf8_valid(p, strlen(p)))
             return true;
         walk_name(w, at, f, index);
+        w->reason = "INVALID_UTF8";
         return false;
     }
     return walk_message(w, walk_name(w, at, f, index), p);
 }
 
-static bool walk_field(const struct walk *w, size_t at, const ProtobufCFieldDescriptor *f, const ProtobufCMessage *m)
+static bool walk_field(struct walk *w, size_t at, const ProtobufCFieldDescriptor *f, const ProtobufCMessage *m)
 {
     const char *base = (const char *)m;
     const void *member = base + f->offset;
@@ -58,8 +63,14 @@ static bool walk_field(const struct walk *w, size_t at, const ProtobufCFieldDesc
     return walk_value(w, at, f, member, 0);
 }
 
-static bool walk_message(const struct walk *w, size_t at, const ProtobufCMessage *m)
+static bool walk_message(struct walk *w, size_t at, const ProtobufCMessage *m)
 {
+    for (unsigned i = 0; i < m->n_unknown_fields; i++) {
+        if (m->unknown_fields[i].tag == 0) {
+            w->reason = "MALFORMED_PROTOBUF";
+            return false;
+        }
+    }
     for (unsigned i = 0; i < m->descriptor->n_fields; i++) {
         const ProtobufCFieldDescriptor *f = &m->descriptor->fields[i];
         if (f->type != PROTOBUF_C_TYPE_STRING && f->type != PROTOBUF_C_TYPE_MESSAGE)
@@ -70,9 +81,9 @@ static bool walk_message(const struct walk *w, size_t at, const ProtobufCMessage
     return true;
 }
 
-bool rpc_utf8_check(const ProtobufCMessage *m, char *path, size_t size)
+const char *rpc_message_check(const ProtobufCMessage *m, char *path, size_t size)
 {
-    struct walk w = { path, size };
+    struct walk w = { path, size, NULL };
     path[0] = '\0';
-    return walk_message(&w, 0, m);
+    return walk_message(&w, 0, m) ? NULL : w.reason;
 }
