@@ -222,7 +222,7 @@ GROUPS = {
 
 def chosen(only):
     figures = {f.__name__: [f] for group in GROUPS.values() for f in group}
-    known = {**GROUPS, **figures}
+    known = {**figures, **GROUPS}
     for name in only:
         if name not in known:
             sys.exit(f"tests/bench/run: no figure or group '{name}'; groups: {', '.join(GROUPS)}; figures: {', '.join(figures)}")
