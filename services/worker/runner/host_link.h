@@ -29,6 +29,9 @@ struct host_link {
 void host_link_init(struct host_link *l, int fd);
 void host_link_done(struct host_link *l);
 
+/* The buffer for what comes is there before it comes. False: no memory. */
+bool host_link_warm(struct host_link *l);
+
 /* Waits for the next frame; the payload lives until the next call. */
 enum link_event host_link_receive(struct host_link *l, struct frame_header *out, const uint8_t **out_payload);
 

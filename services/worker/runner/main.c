@@ -3,6 +3,8 @@
  *
  * Modes are run in one of two ways: as they are, or as `zygote MODE`, which is how a worker does it: that process loads
  * this program once and then, for every request, makes a process in a sandbox of its own that runs MODE. */
+#include "base/cleanup.h"
+#include "base/sanitizer.h"
 #include "compile_model.h"
 #include "http_serve.h"
 #include "sandbox/probe.h"
@@ -29,14 +31,18 @@ static int run_zygote(int argc, char **argv);
 static int run_serve(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    return serve(HOST_FD);
+    return serving_run(serving_new(), HOST_FD);
 }
 
 /* Blank until the worker has a model for it. */
 static int serve_inside(int argc, char **argv)
 {
+    struct serving *s = serving_new();
+
+    (void)argc, (void)argv;
+    (void)serving_rehearse(s);
     (void)sandbox_zygote_assigned();
-    return run_serve(argc, argv);
+    return serving_run(s, HOST_FD);
 }
 
 static int run_http(int argc, char **argv)
@@ -112,6 +118,16 @@ static const struct mode *find_mode(const char *name)
     return NULL;
 }
 
+/* Ends a process that a zygote has made. Libraries' destructors run in a process that exits by itself, and write to
+ * pages that it shares with all others: some ninety page faults, to tidy up what is gone a moment later. */
+PL_NORETURN static void leave(int code)
+{
+    (void)fflush(NULL);
+    if (PL_SANITIZED)
+        exit(code);
+    _exit(code);
+}
+
 /* Goes on only in the processes that it makes. */
 static int run_zygote(int argc, char **argv)
 {
@@ -120,7 +136,7 @@ static int run_zygote(int argc, char **argv)
     if (!mode || !mode->inside)
         return usage();
     (void)sandbox_zygote_serve();
-    return mode->inside(argc - 1, argv + 1);
+    leave(mode->inside(argc - 1, argv + 1));
 }
 
 /* An instance must not outlive its host. A host that died before this line left us to another parent, or closed our

@@ -59,10 +59,22 @@ static bool read_why(const struct model_files *files, const char *name, char *ou
     return out[0] != '\0';
 }
 
+static void read_forest_facts(struct member *m)
+{
+    const struct forest_header *h = forest_header(m->forest);
+    struct member_facts *facts = &m->facts;
+
+    memcpy(facts->objective, h->objective, sizeof(facts->objective));
+    memcpy(facts->runtime, h->runtime, sizeof(facts->runtime));
+    set_note(facts, h->note);
+    facts->features = h->features;
+    facts->classes = h->classes;
+    facts->forest = true;
+}
+
 static bool open_forest(struct member *m, const struct model_files *files, unsigned which)
 {
     struct member_facts *facts = &m->facts;
-    const struct forest_header *h;
     struct pl_err err = { 0 };
     char name[32];
 
@@ -75,13 +87,7 @@ static bool open_forest(struct member *m, const struct model_files *files, unsig
         facts->damaged = true;
         return false;
     }
-    h = forest_header(m->forest);
-    memcpy(facts->objective, h->objective, sizeof(facts->objective));
-    memcpy(facts->runtime, h->runtime, sizeof(facts->runtime));
-    set_note(facts, h->note);
-    facts->features = h->features;
-    facts->classes = h->classes;
-    facts->forest = true;
+    read_forest_facts(m);
     return true;
 }
 
@@ -137,6 +143,15 @@ enum pl_code member_open(struct member **out, const struct model_files *files, u
     }
     *out = m;
     return PL_OK;
+}
+
+struct member *member_of_forest(struct forest *forest)
+{
+    struct member *m = PL_NEW(struct member);
+
+    m->forest = forest;
+    read_forest_facts(m);
+    return m;
 }
 
 void member_close(struct member *m)

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct forest;
 struct matrix;
 struct member;
 struct model_files;
@@ -31,6 +32,8 @@ struct member_facts {
  * be asked. */
 PL_MUST_CHECK enum pl_code member_open(struct member **out, const struct model_files *files, unsigned which,
                                        struct pl_err *err);
+/* Of a forest that is there already; takes it over. */
+struct member *member_of_forest(struct forest *forest);
 void member_close(struct member *m); /* NULL is fine */
 const struct member_facts *member_facts(const struct member *m);
 

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct forest;
 struct matrix;
 struct model;
 
@@ -49,6 +50,8 @@ struct model_facts {
 /* Loads every regular file of the top level of 'dir' whose name does not start with ".", or only the first by name when
  * 'ensemble' is false. PL_MODEL 500 "Unable to load model: ...". */
 PL_MUST_CHECK enum pl_code model_open(struct model **out, const char *dir, bool ensemble, struct pl_err *err);
+/* Of one forest that is there already; takes it over. */
+struct model *model_of_forest(struct forest *forest);
 void model_close(struct model *m);
 void model_close_p(struct model **m);
 

@@ -86,6 +86,13 @@ static void gather_facts(struct model *m)
     }
 }
 
+static void learn(struct model *m)
+{
+    gather_facts(m);
+    m->meaning = meaning_of(m->facts.objective);
+    m->vote = m->count > 1 && m->meaning == MEANING_CLASS;
+}
+
 enum pl_code model_open(struct model **out, const char *dir, bool ensemble, struct pl_err *err)
 {
     pl_cleanup(model_files_done) struct model_files files = { .dir_fd = -1 };
@@ -98,11 +105,19 @@ enum pl_code model_open(struct model **out, const char *dir, bool ensemble, stru
             return PL_MODEL;
     if (check_members(m, err) != PL_OK)
         return PL_MODEL;
-    gather_facts(m);
-    m->meaning = meaning_of(m->facts.objective);
-    m->vote = m->count > 1 && m->meaning == MEANING_CLASS;
+    learn(m);
     *out = pl_take(m);
     return PL_OK;
+}
+
+struct model *model_of_forest(struct forest *forest)
+{
+    struct model *m = PL_NEW(struct model);
+
+    m->members[m->count++] = member_of_forest(forest);
+    m->facts.features = member_facts(m->members[0])->features;
+    learn(m);
+    return m;
 }
 
 void model_close(struct model *m)

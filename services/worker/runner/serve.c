@@ -9,7 +9,11 @@
  * A warm request is one recv(), a look at five fields, XGBoost, one send(); it allocates nothing here. */
 #include "serve.h"
 
+#include "base/mem.h"
 #include "base/time.h"
+#include "code_pages.h"
+#include "forest/forest.h"
+#include "forest/smallest.h"
 #include "host_link.h"
 #include "invoke.h"
 #include "load.h"
@@ -19,6 +23,7 @@
 #include "wire/wire.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { EXIT_STOPPED = 0, EXIT_PROTOCOL = 2 };
@@ -28,21 +33,21 @@ enum { FIELD_BODY = 1, FIELD_CONTENT_TYPE = 2, FIELD_MODEL_STATUS = 5 };
 
 #define MAX_FIELDS_AFTER_BODY 128
 
-struct instance {
+struct serving {
     struct host_link link;
     struct load_request load;
     struct model *model; /* NULL until LOAD has worked */
     struct matrix rows;
 };
 
-static bool answer_error(struct instance *in, enum frame_kind kind, uint64_t id, const struct pl_err *err)
+static bool answer_error(struct serving *in, enum frame_kind kind, uint64_t id, const struct pl_err *err)
 {
     host_link_begin(&in->link, sizeof(err->message) + MAX_FIELDS_AFTER_BODY);
     runner_error_write(&in->link.out, err);
     return host_link_send(&in->link, kind, id, NULL, 0);
 }
 
-static bool on_load(struct instance *in, uint64_t id, const uint8_t *payload, size_t n)
+static bool on_load(struct serving *in, uint64_t id, const uint8_t *payload, size_t n)
 {
     struct pl_err err = { 0 };
     int64_t start_us = pl_now_us(), loaded_us;
@@ -61,7 +66,7 @@ static bool on_load(struct instance *in, uint64_t id, const uint8_t *payload, si
 }
 
 /* The body is in the buffer already: the fields after it are appended, its own tag and length go in front. */
-static bool answer_result(struct instance *in, uint64_t id, const struct answer *answer)
+static bool answer_result(struct serving *in, uint64_t id, const struct answer *answer)
 {
     uint8_t prefix[WIRE_MAX_HEADER], after[MAX_FIELDS_AFTER_BODY];
     uint8_t *end = wire_put_bytes(after, FIELD_CONTENT_TYPE, answer->content_type, strlen(answer->content_type));
@@ -73,7 +78,7 @@ static bool answer_result(struct instance *in, uint64_t id, const struct answer 
     return host_link_send(&in->link, FRAME_RESULT, id, prefix, n);
 }
 
-static bool on_invoke(struct instance *in, uint64_t id, const uint8_t *payload, size_t n)
+static bool on_invoke(struct serving *in, uint64_t id, const uint8_t *payload, size_t n)
 {
     struct pl_err err = { 0 };
     struct request request;
@@ -91,7 +96,7 @@ static bool on_invoke(struct instance *in, uint64_t id, const uint8_t *payload, 
 }
 
 /* False: not what the host may send now. */
-static bool on_frame(struct instance *in, const struct frame_header *h, const uint8_t *payload, bool *out_sent)
+static bool on_frame(struct serving *in, const struct frame_header *h, const uint8_t *payload, bool *out_sent)
 {
     if (h->kind == FRAME_LOAD && !in->model)
         *out_sent = on_load(in, h->id, payload, h->length);
@@ -102,7 +107,7 @@ static bool on_frame(struct instance *in, const struct frame_header *h, const ui
     return true;
 }
 
-static int run(struct instance *in)
+static int run(struct serving *in)
 {
     struct frame_header h;
     const uint8_t *payload;
@@ -123,15 +128,88 @@ static int run(struct instance *in)
     return EXIT_PROTOCOL;
 }
 
-int serve(int host_fd)
+/* ---- rehearsal ---- */
+
+/* As they come: a LOAD with one variable, and an INVOKE of a row. */
+static size_t write_load(uint8_t *out)
 {
-    struct instance in = { 0 };
+    uint8_t variable[64], *end = wire_put_bytes(variable, 1, "SAGEMAKER_CONTAINER_LOG_LEVEL", 29);
+    size_t n = (size_t)(wire_put_bytes(end, 2, "20", 2) - variable);
+
+    end = wire_put_bytes(out, 1, ".", 1);
+    end = wire_put_bytes(end, 2, "xgboost", 7);
+    return (size_t)(wire_put_bytes(end, 3, variable, n) - out);
+}
+
+static size_t write_invoke(uint8_t *out)
+{
+    uint8_t *end = wire_put_bytes(out, 1, "rehearsal", 9);
+
+    end = wire_put_bytes(end, 2, "text/csv", 8);
+    return (size_t)(wire_put_bytes(end, 4, "-0.12345678\n", 12) - out);
+}
+
+static bool rehearse_load(struct serving *in, const uint8_t *payload, size_t n, struct pl_err *err)
+{
+    static _Alignas(64) uint8_t bytes[FOREST_SMALLEST_ROOM];
+    size_t length = forest_smallest(bytes);
+    int64_t now_us = pl_now_us();
+    struct forest *forest;
+
+    if (load_request_read(&in->load, payload, n, err) != PL_OK || forest_view(&forest, bytes, length, err) != PL_OK)
+        return false;
+    in->model = model_of_forest(forest);
+    if (model_warm(in->model, err) != PL_OK)
+        return false;
+    host_link_begin(&in->link, sizeof(struct model_facts) + MAX_FIELDS_AFTER_BODY);
+    load_response_write(&in->link.out, model_facts(in->model), now_us, now_us);
+    return true;
+}
+
+static bool rehearse_invoke(struct serving *in, const uint8_t *payload, size_t n, struct pl_err *err)
+{
+    struct request request;
+    struct answer answer;
+
+    host_link_begin(&in->link, INVOKE_MAX_ANSWER + MAX_FIELDS_AFTER_BODY);
+    return request_read(&request, payload, n, err) == PL_OK &&
+           invoke(in->model, &in->load.settings, &request, &in->rows, &in->link.out, &answer, err) == PL_OK;
+}
+
+bool serving_rehearse(struct serving *in)
+{
+    struct pl_err err = { 0 };
+    uint8_t payload[256];
+    bool worked;
+
+    code_pages_map();
+    worked = host_link_warm(&in->link) && rehearse_load(in, payload, write_load(payload), &err) &&
+             rehearse_invoke(in, payload, write_invoke(payload), &err);
+    if (!worked)
+        (void)fprintf(stderr, "pilotlight-runner: the rehearsal failed: %s\n", err.message);
+    model_close(pl_take(in->model));
+    return worked;
+}
+
+/* ---- life ---- */
+
+struct serving *serving_new(void)
+{
+    struct serving *in = PL_NEW(struct serving);
+
+    host_link_init(&in->link, -1);
+    return in;
+}
+
+int serving_run(struct serving *in, int host_fd)
+{
     int code;
 
-    host_link_init(&in.link, host_fd);
-    code = run(&in);
-    model_close(in.model);
-    matrix_done(&in.rows);
-    host_link_done(&in.link);
+    in->link.fd = host_fd;
+    code = run(in);
+    model_close(in->model);
+    matrix_done(&in->rows);
+    host_link_done(&in->link);
+    free(in);
     return code;
 }
