@@ -70,6 +70,7 @@ static void send_stop(struct host *host, struct core_instance *in, uint64_t work
     struct start *s = begin(host, in);
     Pilotlight__Internal__V1__StopInstanceRequest m = PILOTLIGHT__INTERNAL__V1__STOP_INSTANCE_REQUEST__INIT;
 
+    m.router_id = (char *)(uintptr_t)host->all->o.router_id;
     m.router_epoch = host->all->o.router_epoch;
     m.instance_id = worker_id;
     m.start_key = start_key;
@@ -159,6 +160,7 @@ static void start(void *arg, const struct core_action *a)
     Pilotlight__Internal__V1__StartInstanceRequest m = PILOTLIGHT__INTERNAL__V1__START_INSTANCE_REQUEST__INIT;
 
     s->key = pl_random_u64();
+    m.router_id = (char *)(uintptr_t)h->o.router_id;
     m.router_epoch = h->o.router_epoch;
     m.spec = v->message->spec;
     m.start_key = s->key;

@@ -116,6 +116,7 @@ static void release(struct instance *in)
     cache_give(in->model);
     cache_give(in->code);
     rpc_bytes_unref(in->start.load);
+    free(in->router);
     free(in->endpoint);
     free(in->variant);
     free(in);

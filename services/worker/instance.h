@@ -10,7 +10,7 @@
  *
  * Threads: with the turn.  Memory: 'instances' owns them all; a struct instance lives until its death has been told, so
  * a pointer may be kept from 'done' of its start until 'died' or the end of its stop. Fields are read by others,
- * written by instance.c only (memory: memory_use.c). */
+ * written by instance.c only (memory: memory_use.c; router: who answers its starter). */
 #ifndef WORKER_INSTANCE_H
 #define WORKER_INSTANCE_H
 
@@ -59,6 +59,7 @@ struct instance {
     struct instances *all;
     uint64_t id;
     uint64_t start_key; /* the router's name for the start that made it; 0 = none */
+    char *router;       /* whose it is; NULL until it is ready, and for a trial */
     char id_text[24];
     UT_hash_handle hh;
     struct list link; /* in all->by_state[state] */

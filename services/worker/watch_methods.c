@@ -8,16 +8,18 @@
 #include "log/log.h"
 #include "loop/loop.h"
 #include "pilotlight/internal/v1/worker.pb-c.h"
+#include "routers.h"
 #include "rpc/server.h"
 #include "worker_stats.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define LOAD_EVERY_MS   5000
-#define LOAD_AT_MOST_MS 250
-#define ORPHAN_AGAIN_MS 10000 /* busy ones become idle later */
+#define LOAD_EVERY_MS    5000
+#define LOAD_AT_MOST_MS  250
+#define ORPHANS_EVERY_MS 10000
 
 struct watcher {
     struct list link;
@@ -35,7 +37,7 @@ struct watchers {
     int64_t count;
     struct loop_timer load_timer;
     int64_t load_sent_ms;
-    struct loop_timer orphan_timer; /* set while nobody watches */
+    struct loop_timer orphan_timer;
     bool draining;
 };
 
@@ -60,7 +62,22 @@ struct fill {
     Pilotlight__Internal__V1__WorkerInstance **list;
     size_t count;
     int64_t now_ms;
+    const struct watcher *watcher;
 };
+
+/* One whose router is away is taken over. */
+static bool is_watchers(struct instance *in, const struct watcher *v)
+{
+    if (strcmp(in->router, v->router_id) == 0)
+        return true;
+    if (routers_watching(v->all->options.routers, in->router))
+        return false;
+    log_info("instance_taken_over", LOG_STR("instance", in->id_text), LOG_STR("router", v->router_id),
+             LOG_STR("was", in->router));
+    free(in->router);
+    in->router = pl_strdup(v->router_id);
+    return true;
+}
 
 /* Those that can serve: a starting one is its starter's, a stopping one nobody's. */
 static void fill_instance(struct instance *in, void *arg)
@@ -68,7 +85,7 @@ static void fill_instance(struct instance *in, void *arg)
     struct fill *f = arg;
     Pilotlight__Internal__V1__WorkerInstance *m = &f->items[f->count];
 
-    if (in->trial || (in->state != INSTANCE_IDLE && in->state != INSTANCE_BUSY))
+    if (in->trial || (in->state != INSTANCE_IDLE && in->state != INSTANCE_BUSY) || !is_watchers(in, f->watcher))
         return;
     pilotlight__internal__v1__worker_instance__init(m);
     m->instance_id = in->id;
@@ -97,7 +114,8 @@ static bool send_snapshot(struct watcher *v)
     size_t room = instances_count(v->all->instances) + 1;
     struct fill f = { .items = pl_new0(room, sizeof(*f.items)),
                       .list = pl_new0(room, sizeof(*f.list)),
-                      .now_ms = pl_now_ms() };
+                      .now_ms = pl_now_ms(),
+                      .watcher = v };
     bool sent;
 
     instances_each(v->all->instances, fill_instance, &f);
@@ -119,11 +137,6 @@ static bool send_snapshot(struct watcher *v)
 
 /* ---- watchers ---- */
 
-static void orphaned_from_now(struct watchers *w)
-{
-    loop_timer_set(w->loop, &w->orphan_timer, pl_now_ms() + w->options.orphan_ms);
-}
-
 static void forget(struct watcher *v)
 {
     struct watchers *w = v->all;
@@ -131,13 +144,12 @@ static void forget(struct watcher *v)
     list_remove(&v->link);
     w->count--;
     metrics_set(w->options.stats->routers, w->count);
+    routers_left(w->options.routers, v->router_id);
     log_info("router_left", LOG_STR("router", v->router_id), LOG_INT("routers", w->count));
     free(v->router_id);
     free(v);
-    if (w->count == 0) {
+    if (w->count == 0)
         loop_timer_clear(w->loop, &w->load_timer);
-        orphaned_from_now(w);
-    }
 }
 
 static void cancelled(void *arg)
@@ -159,13 +171,14 @@ static void too_slow(struct watcher *v)
     forget(v);
 }
 
-static void send_all(struct watchers *w, const Pilotlight__Internal__V1__WatchInstancesResponse *m)
+/* 'router' NULL: to every one. */
+static void send_all(struct watchers *w, const char *router, const Pilotlight__Internal__V1__WatchInstancesResponse *m)
 {
     list_each_safe(it, &w->list)
     {
         struct watcher *v = list_entry(it, struct watcher, link);
 
-        if (!send(v, m))
+        if ((!router || strcmp(router, v->router_id) == 0) && !send(v, m))
             too_slow(v);
     }
 }
@@ -213,7 +226,7 @@ static void send_load(struct watchers *w)
     w->load_sent_ms = pl_now_ms();
     metrics_set(w->options.stats->memory_free_bytes, load.memory_free_mb << 20);
     metrics_set(w->options.stats->memory_used_bytes, load.memory_used_mb << 20);
-    send_all(w, &m);
+    send_all(w, NULL, &m);
     free(u.items);
     free(u.list);
 }
@@ -246,7 +259,7 @@ void watchers_died(struct watchers *w, const struct instance *in, const char *re
     died.reason = (char *)reason;
     m.event_case = PILOTLIGHT__INTERNAL__V1__WATCH_INSTANCES_RESPONSE__EVENT_DIED;
     m.died = &died;
-    send_all(w, &m);
+    send_all(w, in->router, &m);
 }
 
 void watchers_add(struct watchers *w, struct rpc_call *call, const char *router_id)
@@ -259,7 +272,7 @@ void watchers_add(struct watchers *w, struct rpc_call *call, const char *router_
     list_push_back(&w->list, &v->link);
     w->count++;
     metrics_set(w->options.stats->routers, w->count);
-    loop_timer_clear(w->loop, &w->orphan_timer);
+    routers_came(w->options.routers, router_id);
     log_info("router_came", LOG_STR("router", router_id), LOG_INT("routers", w->count));
     if (!send_snapshot(v)) {
         too_slow(v);
@@ -272,22 +285,38 @@ void watchers_add(struct watchers *w, struct rpc_call *call, const char *router_
 
 /* ---- orphans ---- */
 
-static void stop_idle(struct instance *in, void *arg)
+struct orphans {
+    struct watchers *watchers;
+    unsigned count;
+};
+
+static void stop_orphan(struct instance *in, void *arg)
 {
-    (void)arg;
-    if (in->state == INSTANCE_IDLE && !in->trial)
-        instance_stop(in, "no router is connected", 0, NULL);
+    struct orphans *o = arg;
+    const struct watchers_options *options = &o->watchers->options;
+
+    if (in->state != INSTANCE_IDLE || in->trial || routers_away_ms(options->routers, in->router) < options->orphan_ms)
+        return;
+    o->count++;
+    instance_stop(in, "its router has gone", 0, NULL);
 }
 
-static void orphaned(struct loop_timer *t)
+static void look_for_orphans_later(struct watchers *w)
+{
+    int64_t ms = w->options.orphan_ms < ORPHANS_EVERY_MS ? w->options.orphan_ms : ORPHANS_EVERY_MS;
+
+    loop_timer_set(w->loop, &w->orphan_timer, pl_now_ms() + ms);
+}
+
+static void look_for_orphans(struct loop_timer *t)
 {
     struct watchers *w = PL_CONTAINER(t, struct watchers, orphan_timer);
-    unsigned idle = instances_count_in(w->instances, INSTANCE_IDLE);
+    struct orphans o = { .watchers = w };
 
-    if (idle > 0)
-        log_warn("instances_orphaned", LOG_UINT("idle", idle), LOG_MS("orphan_timeout_ms", w->options.orphan_ms));
-    instances_each(w->instances, stop_idle, NULL);
-    loop_timer_set(w->loop, t, pl_now_ms() + ORPHAN_AGAIN_MS);
+    instances_each(w->instances, stop_orphan, &o);
+    if (o.count > 0)
+        log_warn("instances_orphaned", LOG_UINT("stopped", o.count), LOG_MS("orphan_timeout_ms", w->options.orphan_ms));
+    look_for_orphans_later(w);
 }
 
 /* ---- life ---- */
@@ -318,8 +347,8 @@ struct watchers *watchers_new(struct loop *l, struct instances *all, struct capa
     w->options = *o;
     list_init(&w->list);
     w->load_timer.fire = load_due;
-    w->orphan_timer.fire = orphaned;
-    orphaned_from_now(w);
+    w->orphan_timer.fire = look_for_orphans;
+    look_for_orphans_later(w);
     return w;
 }
 

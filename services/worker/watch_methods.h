@@ -1,8 +1,8 @@
-/* watch_methods - the routers that hold a WatchInstances stream: each gets a snapshot, then deaths as they happen and
- * the host's load when it changes (at most four times a second) and every 5 seconds.
+/* watch_methods - the routers that hold a WatchInstances stream: each gets a snapshot of its instances, then their
+ * deaths as they happen and the host's load when it changes (at most four times a second) and every 5 seconds.
  *
- * When no router has held a stream for orphan_timeout, idle instances stop: nobody is left who would send them requests
- * or stop them.
+ * When a router has held no stream for orphan_timeout, its idle instances stop: nobody is left who would send them
+ * requests or stop them. Before that, the next router that comes takes them over.
  * Threads: with the turn.  Memory: owns the watchers; calls are answered before watchers_free(). */
 #ifndef WORKER_WATCH_METHODS_H
 #define WORKER_WATCH_METHODS_H
@@ -14,12 +14,14 @@ struct capacity;
 struct instance;
 struct instances;
 struct loop;
+struct routers;
 struct rpc_call;
 struct watchers;
 struct worker_stats;
 
 struct watchers_options {
     const char *host_id; /* not copied */
+    struct routers *routers;
     int64_t host_epoch;
     int64_t orphan_ms;
     char *const *runtimes; /* names; live longer */

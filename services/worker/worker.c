@@ -14,6 +14,7 @@
 #include "membership.h"
 #include "proto/descriptors.h"
 #include "rpc/server.h"
+#include "routers.h"
 #include "runtimes.h"
 #include "settings.h"
 #include "spawn.h"
@@ -243,6 +244,7 @@ static void start_instances(struct worker *w, const struct worker_config *c)
 {
     struct bringup_parts *b = &w->parts.bringup;
     struct watchers_options watch = { .host_id = w->host_id,
+                                      .routers = w->parts.routers,
                                       .host_epoch = w->parts.host_epoch,
                                       .orphan_ms = c->orphan_ms,
                                       .stats = &w->stats,
@@ -317,6 +319,7 @@ enum pl_code worker_start(struct worker **out, struct loop *l, struct rpc *r, st
     w->parts.host_id = w->host_id;
     w->drain_ms = c->base.drain_ms;
     w->recheck.fire = recheck;
+    w->parts.routers = routers_new();
     worker_stats_init(&w->stats, m);
     raise_descriptor_limit(c->instance_limit);
     if (start_disk(w, c, err) != PL_OK) {
@@ -341,6 +344,7 @@ void worker_free(struct worker *w)
     membership_free(w->membership);
     rpc_server_free(w->server);
     watchers_free(w->parts.watchers);
+    routers_free(w->parts.routers);
     capacity_free(b->capacity);
     instances_free(b->instances);
     log_store_close(w->parts.logs);

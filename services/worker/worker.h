@@ -28,6 +28,7 @@ struct cache;
 struct capacity;
 struct instances;
 struct log_store;
+struct routers;
 struct loop;
 struct membership;
 struct metrics;
@@ -48,7 +49,7 @@ struct worker_parts {
     struct worker_stats *stats;
     const char *host_id;
     int64_t host_epoch;
-    int64_t newest_router_epoch;
+    struct routers *routers;
     bool draining;
 };
 

@@ -8,6 +8,7 @@
 #include "log_methods.h"
 #include "memory_use.h"
 #include "pilotlight/internal/v1/worker.pb-c.h"
+#include "routers.h"
 #include "variant_spec.h"
 #include "watch_methods.h"
 #include "wire/wire.h"
@@ -17,6 +18,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define DEFAULT_INVOKE_TIMEOUT_MS 60000
 /* Of a request that is in flight when its instance is told to stop; the longest an invocation may last anyway. */
@@ -38,8 +40,15 @@ struct bringup_call {
     struct rpc_call *call;
     struct worker_parts *w;
     struct bringup *bringup;
-    uint64_t start_key; /* StartInstance: the caller's name for it */
+    uint64_t start_key; /* StartInstance: the caller's name for it, */
+    char *router;       /* and the caller's own; NULL: PrepareModel */
 };
+
+static void bringup_call_free(struct bringup_call *c)
+{
+    free(c->router);
+    free(c);
+}
 
 static void bringup_call_cancelled(void *arg)
 {
@@ -48,22 +57,26 @@ static void bringup_call_cancelled(void *arg)
     bringup_cancel(c->bringup);
     metrics_add(c->w->stats->start_failures, 1);
     fail_cancelled(c->call);
-    free(c);
+    bringup_call_free(c);
 }
 
+/* Without 'start' it is a trial. */
 static void begin(struct rpc_call *call, struct worker_parts *w, const Pilotlight__Internal__V1__VariantSpec *spec,
-                  bool trial, uint64_t start_key, bringup_done_fn *done)
+                  const Pilotlight__Internal__V1__StartInstanceRequest *start, bringup_done_fn *done)
 {
     struct bringup_call *c = PL_NEW(struct bringup_call);
     struct pl_err err;
 
     c->call = call;
     c->w = w;
-    c->start_key = start_key;
-    if (bringup_start(&w->bringup, spec, trial, done, c, &c->bringup, &err) != PL_OK) {
+    if (start) {
+        c->start_key = start->start_key;
+        c->router = pl_strdup(start->router_id);
+    }
+    if (bringup_start(&w->bringup, spec, !start, done, c, &c->bringup, &err) != PL_OK) {
         metrics_add(w->stats->start_failures, 1);
         rpc_fail(call, &err);
-        free(c);
+        bringup_call_free(c);
         return;
     }
     rpc_call_on_cancel(call, bringup_call_cancelled, c);
@@ -76,7 +89,7 @@ static struct rpc_call *end(void *arg, struct worker_parts **out_w)
     struct rpc_call *call = c->call;
 
     *out_w = c->w;
-    free(c);
+    bringup_call_free(c);
     return call;
 }
 
@@ -93,6 +106,7 @@ static void started(void *arg, const struct bringup_result *r, const struct pl_e
 {
     Pilotlight__Internal__V1__StartInstanceResponse m = PILOTLIGHT__INTERNAL__V1__START_INSTANCE_RESPONSE__INIT;
     uint64_t start_key = ((struct bringup_call *)arg)->start_key;
+    pl_cleanup(pl_free_p) char *router = pl_take(((struct bringup_call *)arg)->router);
     struct worker_parts *w;
     struct rpc_call *call = end(arg, &w);
 
@@ -102,6 +116,7 @@ static void started(void *arg, const struct bringup_result *r, const struct pl_e
         return;
     }
     r->instance->start_key = start_key;
+    r->instance->router = pl_take(router);
     count_start(w->stats, &r->instance->facts);
     metrics_observe_us(w->stats->start_seconds, r->instance->start_us);
     metrics_observe_us(w->stats->sandbox_seconds, r->instance->spawn_us);
@@ -113,17 +128,6 @@ static void started(void *arg, const struct bringup_result *r, const struct pl_e
     m.load_us = r->instance->facts.load_us;
     m.first_predict_us = r->instance->facts.warm_us;
     rpc_reply(call, &m.base);
-}
-
-/* Epochs order router processes: what an older one still asks for is not wanted any more. */
-static enum pl_code check_epoch(struct worker_parts *w, int64_t epoch, struct pl_err *err)
-{
-    if (epoch < w->newest_router_epoch)
-        return pl_fail_reason(err, PL_PRECONDITION, "STALE_EPOCH", "router_epoch",
-                              "router_epoch: %" PRId64 " is older than %" PRId64 ", which this host has seen", epoch,
-                              w->newest_router_epoch);
-    w->newest_router_epoch = epoch;
-    return PL_OK;
 }
 
 static enum pl_code check_serving(const struct worker_parts *w, struct pl_err *err)
@@ -140,11 +144,11 @@ static void start_instance(struct rpc_call *call, const void *message, void *ser
     struct pl_err err;
 
     if (check_serving(w, &err) != PL_OK || variant_spec_check(req->spec, true, w->bringup.runtimes, &err) != PL_OK ||
-        check_epoch(w, req->router_epoch, &err) != PL_OK) {
+        routers_admit(w->routers, req->router_id, req->router_epoch, &err) != PL_OK) {
         rpc_fail(call, &err);
         return;
     }
-    begin(call, w, req->spec, false, req->start_key, started);
+    begin(call, w, req->spec, req, started);
 }
 
 static void fill_facts(Pilotlight__V1__ModelFacts *out, const struct instance *in, const struct artifact_times *t,
@@ -227,7 +231,7 @@ static void prepare_model(struct rpc_call *call, const void *message, void *serv
         rpc_fail(call, &err);
         return;
     }
-    begin(call, w, req->spec, true, 0, prepared);
+    begin(call, w, req->spec, NULL, prepared);
 }
 
 /* ---- Invoke ---- */
@@ -391,16 +395,16 @@ static void has_start_key(struct instance *in, void *arg)
 }
 
 /* By its id; by its start when the router gave that up and an answer with the id was already on its way. That is rare:
- * all instances are looked at. */
+ * all instances are looked at. NULL: it is not here, or another router's. */
 static struct instance *to_stop(struct worker_parts *w, const Pilotlight__Internal__V1__StopInstanceRequest *req)
 {
     struct by_start_key b = { .key = req->start_key };
 
     if (req->instance_id != 0)
-        return instances_find(w->bringup.instances, req->instance_id);
-    if (b.key != 0)
+        b.found = instances_find(w->bringup.instances, req->instance_id);
+    else if (b.key != 0)
         instances_each(w->bringup.instances, has_start_key, &b);
-    return b.found;
+    return b.found && b.found->router && strcmp(b.found->router, req->router_id) == 0 ? b.found : NULL;
 }
 
 static void stop_instance(struct rpc_call *call, const void *message, void *service)
@@ -411,7 +415,7 @@ static void stop_instance(struct rpc_call *call, const void *message, void *serv
     struct stop_call *c;
     struct pl_err err;
 
-    if (check_epoch(w, req->router_epoch, &err) != PL_OK) {
+    if (routers_admit(w->routers, req->router_id, req->router_epoch, &err) != PL_OK) {
         rpc_fail(call, &err);
         return;
     }
@@ -434,7 +438,7 @@ static void watch_instances(struct rpc_call *call, const void *message, void *se
     struct worker_parts *w = service;
     struct pl_err err;
 
-    if (check_epoch(w, req->router_epoch, &err) != PL_OK) {
+    if (routers_admit(w->routers, req->router_id, req->router_epoch, &err) != PL_OK) {
         rpc_fail(call, &err);
         return;
     }

@@ -148,6 +148,60 @@ def test_starts_that_are_given_up_leave_the_stock_as_it_was(stack, name):
     wait_until(lambda: len(named("pl-blank")) == 2, "the stock is as it was")
 
 
+# ---- two routers ----
+
+@pytest.fixture
+def second(stack, tmp_path):
+    """Another router on the same control and worker, once it has been started; ended with the test."""
+    other = Stack(tmp_path / "second")
+    other.folder.mkdir()
+    other.settings["router"] |= {"control": stack.address("control"), "router_id": "router-2"}
+    yield other
+    assert set(other.stop().values()) <= {0, -9}
+
+
+def test_two_routers_share_a_host(stack, second, sample, name):
+    """Each has instances of its own; the older one goes on when the newer one has come, and when it has gone."""
+    stack.start()
+    stack.serve(name, models.SAMPLE_URI, keep_alive_ms=500)
+    assert stack.invoke(name, sample.row(0)).timings.cold
+    second.start("router")
+    wait_until(lambda: second.invoke(name, sample.row(1)).body == sample.answer(1), "the second one serves")
+    wait_until(lambda: not stack.instances(name), "the first one has none any more")
+    wait_until(lambda: not second.instances(name), "nor has the second")
+    for i in range(2):
+        assert second.invoke(name, sample.row(i)).timings.cold == (i == 0)
+        assert stack.invoke(name, sample.row(i)).timings.cold == (i == 0)
+    assert not {i.id for i in stack.instances(name)} & {i.id for i in second.instances(name)}
+    second.kill("router")
+    wait_until(lambda: not stack.instances(name), "keep-alive is over")
+    assert stack.invoke(name, sample.row(2)).body == sample.answer(2)
+
+
+def test_instances_of_a_router_that_does_not_come_back_stop(stack, second, sample, name):
+    stack.settings["worker"]["orphan_timeout"] = "1s"
+    stack.start()
+    stack.serve(name, models.SAMPLE_URI)
+    second.start("router")
+    wait_until(lambda: second.invoke(name, sample.row(1)).body == sample.answer(1), "the second one serves")
+    stack.invoke(name, sample.row(0))
+    stack.the_runners(2)
+    second.kill("router")
+    stack.the_runners(1)
+    assert not stack.invoke(name, sample.row(0)).timings.cold
+
+
+def test_instances_of_a_router_that_is_away_are_taken_over(stack, second, sample, name):
+    stack.start()
+    stack.serve(name, models.SAMPLE_URI)
+    stack.invoke(name, sample.row(0))
+    (kept,) = stack.the_runners(1)
+    stack.kill("router")
+    second.start("router")
+    answer = wait_until(lambda: second.invoke(name, sample.row(1)), "the second one serves")
+    assert answer.body == sample.answer(1) and not answer.timings.cold and stack.runners() == [kept]
+
+
 # ---- the worker dies ----
 
 def test_worker_dies_idle_and_comes_back(stack, sample, name):
