@@ -33,20 +33,33 @@ static const char *const names[PL_CODE_COUNT] = {
  * broken one. */
 #define ROOM (sizeof(((struct pl_err *)0)->message) + 4)
 
-/* 'from' into 'out' of 'size' bytes: whole characters only, '?' for each byte that is not UTF-8. */
+/* What moves the cursor, changes colours or rings a bell: messages quote what came from outside, and end on terminals.
+ */
+static bool is_control(const char *s, size_t length)
+{
+    unsigned char first = (unsigned char)s[0];
+    if (length == 2)
+        return first == 0xc2 && (unsigned char)s[1] < 0xa0;
+    return length == 1 && (first < 0x20 || first == 0x7f) && first != '\n' && first != '\t';
+}
+
+/* 'from' into 'out' of 'size' bytes: whole characters only, '?' for each byte that is not UTF-8 and each control
+ * character but newline and tab. */
 static void copy_clean(char *out, size_t size, const char *from)
 {
     size_t left = strlen(from), at = 0;
     while (left > 0) {
         size_t n = utf8_step(from, left);
         size_t take = n > 0 ? n : 1;
-        if (at + take >= size)
+        bool good = n > 0 && !is_control(from, n);
+        size_t put = good ? n : 1;
+        if (at + put >= size)
             break;
-        if (n > 0)
+        if (good)
             memcpy(out + at, from, n);
         else
             out[at] = '?';
-        at += take;
+        at += put;
         from += take;
         left -= take;
     }

@@ -127,6 +127,17 @@ static void test_bytes_that_are_not_utf8(void **state)
     assert_string_equal(err.message, "cut off ??");
 }
 
+/* What an instance says ends on somebody's terminal. */
+static void test_control_characters(void **state)
+{
+    (void)state;
+    struct pl_err err;
+    (void)pl_fail(&err, PL_MODEL, NULL, "%s",
+                  "a\x1b]0;b\x07 \xc2\x9b"
+                  "2J\x7f line\n\tnext \xc2\xa0.");
+    assert_string_equal(err.message, "a?]0;b? ?2J? line\n\tnext \xc2\xa0.");
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -174,6 +185,7 @@ int main(void)
         cmocka_unit_test(test_cut_between_characters),
         cmocka_unit_test(test_prefix_is_cut_too),
         cmocka_unit_test(test_bytes_that_are_not_utf8),
+        cmocka_unit_test(test_control_characters),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_die_says_why),
     };
