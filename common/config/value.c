@@ -91,8 +91,8 @@ static bool set_number(const struct config_row *row, void *member, const char *t
         if (!pl_parse_i64(text, INT64_MIN, INT64_MAX, &i))
             return false;
         break;
-    case CONFIG_TYPE_DURATION:
-        if (!pl_duration_parse(text, &i))
+    case CONFIG_TYPE_DURATION: /* "5" would be 5 of what? */
+        if (!pl_duration_parse(text, &i) || (i != 0 && text[strspn(text, "0123456789")] == '\0'))
             return false;
         break;
     default:

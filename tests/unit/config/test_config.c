@@ -208,6 +208,7 @@ static void refusals_name_place_key_and_limits(void **state)
         { "wait: 99ms\n", "test.yaml:1:7", "100ms to 1d", "wait" },
         { "wait: 2d\n", "test.yaml:1:7", "100ms to 1d", "wait" },
         { "wait: soon\n", "test.yaml:1:7", "100ms to 1d", "wait" },
+        { "wait: 500\n", "test.yaml:1:7", "100ms to 1d", "wait" },
         { "size: 2GiB\n", "test.yaml:1:7", "1 to 1GiB", "size" },
         { "size: 6MB\n", "test.yaml:1:7", "1 to 1GiB", "size" },
         { "on: perhaps\n", "test.yaml:1:5", "true or false", "on" },
@@ -286,7 +287,8 @@ static void print_parses_again(void **state)
         "",
         full,
         "name: \"tab\\t nl\\n quote\\\" back\\\\ nel\\N ls\\L bom\\uFEFF \\u00e9 \\U0001F600 \\x7f\"\n",
-        "share: 0.30000000000000004\nsize: 1025\nwait: 1001\nlabels: {'a: b': '- x', '#': '&y'}\nhosts: ['', ' z ']\n",
+        "share: 0.30000000000000004\nsize: 1025\nwait: 1001ms\nlabels: {'a: b': '- x', '#': '&y'}\nhosts: ['', ' z "
+        "']\n",
     };
     (void)state;
     for (size_t i = 0; i < PL_COUNT(texts); i++) {
