@@ -189,6 +189,8 @@ enum pl_code check_artifact_uri(const struct limits *l, const char *field, const
         good = host_and_path(value + 5, ALNUM ".-");
     else if (strncmp(value, "https://", 8) == 0)
         good = host_and_path(value + 8, ALNUM ".-:[]"); /* no user:password@, which would be a secret in the open */
+    else if (strncmp(value, "http://", 7) == 0)
+        good = host_and_path(value + 7, ALNUM ".-:[]"); /* whether it is fetched is for each worker host's allow_http */
     if (!good)
         return pl_fail(err, PL_INVALID, field,
                        "%s \"" SHOWN "\" must be file:///path (without ..), https://host/path or s3://bucket/key",

@@ -44,7 +44,8 @@ static const struct field document_fields[] = {
 };
 
 static const struct field model_fields[] = {
-    { "artifact_uri", FIELD_ARTIFACT, true, NULL, "file://, https:// or s3:// URI, or a path relative to this file" },
+    { "artifact_uri", FIELD_ARTIFACT, true, NULL,
+      "file://, https:// or s3:// URI (http:// where worker hosts allow it), or a path relative to this file" },
     { "artifact_sha256", FIELD_TEXT, false, NULL, "hex digest that the artifact must have" },
     { "runtime", FIELD_TEXT, false, NULL, "xgboost (the default), python or http" },
     { "environment", FIELD_MAP, false, NULL, "what the model's process finds in its environment" },

@@ -1,5 +1,8 @@
 /* file:// artifacts. The path is opened without looking at what it names (O_PATH), then the kernel is asked where that
- * really is; so a link or a folder that is swapped meanwhile cannot lead out of the roots. */
+ * really is; so a link or a folder that is swapped meanwhile cannot lead out of the roots.
+ *
+ * Whoever may create a model names the file, and code of theirs may read what it holds. A worker that is root therefore
+ * takes only what everybody on this host may read, unless the operator has named the folder. */
 #include "artifact_uri.h"
 #include "fetch.h"
 
@@ -30,24 +33,43 @@ static bool inside(const char *path, const char *root)
     return strcmp(real, "/") == 0 || (strncmp(path, real, n) == 0 && path[n] == '/');
 }
 
-static bool allowed(const struct fetch_options *o, const char *path)
+static bool is_everything(const char *root)
 {
-    for (size_t i = 0; i < o->root_count; i++)
-        if (inside(path, o->roots[i]))
-            return true;
-    return false;
+    return root[strspn(root, "/")] == '\0';
 }
 
-static enum pl_code check_place(const struct fetch_options *o, const char *fd_path, struct pl_err *err)
+enum place { OUTSIDE, ANYWHERE, NAMED };
+
+static enum place place_of(const struct fetch_options *o, const char *path)
+{
+    enum place best = OUTSIDE;
+
+    for (size_t i = 0; i < o->root_count; i++)
+        if (is_everything(o->roots[i]) && best == OUTSIDE)
+            best = ANYWHERE;
+        else if (!is_everything(o->roots[i]) && inside(path, o->roots[i]))
+            best = NAMED;
+    return best;
+}
+
+static enum pl_code check_place(const struct fetch_options *o, const char *fd_path, int fd, struct pl_err *err)
 {
     char path[PATH_MAX];
     ssize_t n = readlink(fd_path, path, sizeof(path) - 1);
+    struct stat st;
+    enum place place;
 
-    if (n < 0)
+    if (n < 0 || fstat(fd, &st) != 0)
         return pl_fail(err, PL_INTERNAL, NULL, "cannot tell where the file is: %s", strerror(errno));
     path[n] = '\0';
-    return allowed(o, path) ? PL_OK
-                            : refused(err, "ARTIFACT_DENIED", "lies outside of the folders in this host's file_roots");
+    place = place_of(o, path);
+    if (place == OUTSIDE)
+        return refused(err, "ARTIFACT_DENIED", "lies outside of the folders in this host's file_roots");
+    if (place == ANYWHERE && geteuid() == 0 && S_ISREG(st.st_mode) && !(st.st_mode & S_IROTH))
+        return refused(err, "ARTIFACT_DENIED",
+                       "may not be read by everybody: the worker is root and takes such files only from folders that"
+                       " its file_roots names");
+    return PL_OK;
 }
 
 static enum pl_code check_file(const struct fetch_options *o, int fd, struct pl_err *err)
@@ -101,7 +123,7 @@ enum pl_code fetch_file(const struct fetch_attempt *a, struct pl_err *err)
                               "cannot be opened: %s", strerror(errno));
     }
     (void)snprintf(fd_path, sizeof(fd_path), "/proc/self/fd/%d", place);
-    if (check_place(a->options, fd_path, err) != PL_OK || check_file(a->options, place, err) != PL_OK)
+    if (check_place(a->options, fd_path, place, err) != PL_OK || check_file(a->options, place, err) != PL_OK)
         return err->code;
     fd = open(fd_path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)

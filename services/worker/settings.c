@@ -72,8 +72,10 @@ const struct config_row worker_config_rows[] = {
                    "folders with programs that models of the http runtime may name by their path, besides /usr"),
     CONFIG_BOOL(struct worker_config, allow_http, "allow_http", "false",
                 "fetch artifacts from http:// too, unencrypted"),
-    CONFIG_STRINGS(struct worker_config, file_roots, "file_roots", "/",
-                   "file:// artifacts must lie in one of these folders"),
+    CONFIG_STRINGS(
+        struct worker_config, file_roots, "file_roots", "/",
+        "file:// artifacts must lie in one of these folders; with / a worker that is root takes only files that "
+        "everybody may read"),
     CONFIG_STRING(struct worker_config, s3_endpoint, "s3.endpoint", NULL,
                   "URL of the S3 service, https://minio.example:9000; empty for AWS in s3.region"),
     CONFIG_STRING(struct worker_config, s3_region, "s3.region", NULL,

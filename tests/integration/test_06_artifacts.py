@@ -1,8 +1,11 @@
 """Artifacts that must not be served: each becomes FAILED with a reason that quotes the cause, touches nothing outside the cache, and
 leaves the suite serving. And artifacts from an S3 service."""
+import functools
+import http.server
 import os
 import pathlib
 import tarfile
+import threading
 
 import pytest
 
@@ -178,6 +181,24 @@ def test_s3_refusal_is_quoted(s3_stack, s3, name, secret, uri, fragment):
     assert secret not in endpoint.failure_reason
 
 
+@pytest.mark.parametrize("allowed", [False, True], ids=["refused", "allowed"])
+def test_http_without_tls_is_the_hosts_to_allow(stack, tmp_path, name, allowed):
+    files = functools.partial(http.server.SimpleHTTPRequestHandler, directory=models.SAMPLE)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), files)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    stack.settings["worker"]["allow_http"] = allowed
+    stack.start()
+    stack.create_model(name, f"http://127.0.0.1:{server.server_address[1]}/model.tar.gz?token=hush")
+    stack.create_config(name, variant_of(name))
+    stack.create_endpoint(name)
+    endpoint, status = stack.settled(name)
+    server.shutdown()
+    server.server_close()
+    assert status == ("IN_SERVICE" if allowed else "FAILED"), endpoint.failure_reason
+    assert allowed or "allow_http" in endpoint.failure_reason
+    assert "hush" not in endpoint.failure_reason + stack.programs["worker"].log.read_text() + stack.programs["control"].log.read_text()
+
+
 def test_artifact_outside_the_allowed_folders(stack, tmp_path, name):
     stack.settings["worker"]["file_roots"] = [str(tmp_path / "models")]
     (tmp_path / "models").mkdir()
@@ -187,6 +208,24 @@ def test_artifact_outside_the_allowed_folders(stack, tmp_path, name):
     stack.create_endpoint(name)
     endpoint, status = stack.settled(name)
     assert status == "FAILED" and "model.tar.gz" in endpoint.failure_reason
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a worker that is not root reads what its user may read")
+@pytest.mark.parametrize("named", [False, True], ids=["anywhere", "in a folder that is named"])
+def test_private_file_is_taken_from_folders_that_are_named(stack, tmp_path, name, named):
+    """Who may create models is not thereby one who may read everything that root may."""
+    path = tmp_path / "private.tar.gz"
+    path.write_bytes((models.SAMPLE / "model.tar.gz").read_bytes())
+    path.chmod(0o640)
+    if named:
+        stack.settings["worker"]["file_roots"] = ["/", str(tmp_path)]
+    stack.start()
+    stack.create_model(name, f"file://{path}")
+    stack.create_config(name, variant_of(name))
+    stack.create_endpoint(name)
+    endpoint, status = stack.settled(name)
+    assert status == ("IN_SERVICE" if named else "FAILED"), endpoint.failure_reason
+    assert named or "file_roots" in endpoint.failure_reason
 
 
 def test_artifact_over_the_hosts_limit(stack, name):

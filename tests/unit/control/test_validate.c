@@ -169,9 +169,10 @@ static void test_artifact_uris(void **state)
     (void)state;
     static const char *const good[] = {
         "file:///a",       "file:///models/m.tar.gz", "https://h/p",          "https://h.example:8443/a/b?c=d",
-        "s3://bucket/key", "s3://b.c-d/a/b/c.tar.gz", "https://[::1]:9000/x", "file:///a..b/..c/d.."
+        "s3://bucket/key", "s3://b.c-d/a/b/c.tar.gz", "https://[::1]:9000/x", "file:///a..b/..c/d..",
+        "http://h/p"
     };
-    static const char *const bad[] = { "model.tar.gz",   "file://relative", "file:///",    "http://h/p",
+    static const char *const bad[] = { "model.tar.gz",   "file://relative", "file:///",    "http://h",
                                        "https://h",      "https:///p",      "https://h/",  "s3://bucket",
                                        "s3://bucket/",   "s3:///key",       "ftp://h/p",   "https://user:secret@h/p",
                                        "file:///a/../b", "file:///a/..",    "file:///a b", "file:///a\nb",

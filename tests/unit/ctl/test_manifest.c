@@ -112,7 +112,8 @@ static void wrong_ones_are_told_with_line_and_column(void **state)
         { "name: m\nspec: {}\n", "f.yaml:1:1: 'kind' is missing: Model, EndpointConfig or Endpoint" },
         { "kind: Model\nname: m\n",
           "f.yaml:1:1: 'spec' is missing: what it is; `pilotlight help manifest` lists the keys of each kind" },
-        { MODEL("  runtime: xgboost\n"), "f.yaml:4:3: spec: 'artifact_uri' is missing: file://, https:// or s3:// URI, "
+        { MODEL("  runtime: xgboost\n"), "f.yaml:4:3: spec: 'artifact_uri' is missing: file://, https:// or s3:// URI "
+                                         "(http:// where worker hosts allow it), "
                                          "or a path relative to this file" },
         { MODEL("  artifact_uri:\n"), "f.yaml:4:16: spec.artifact_uri has no value (write '' for the empty text)" },
         { MODEL("  artifact_uri: ''\n"), "f.yaml:4:17: spec.artifact_uri is empty" },
