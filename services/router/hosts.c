@@ -8,6 +8,8 @@
 #include "log/log.h"
 #include "loop/loop.h"
 #include "message.h"
+#include "served.h"
+#include "usage.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +134,14 @@ static void on_snapshot(struct host *host, const Pilotlight__Internal__V1__HostS
                  pl_now_us());
 }
 
+static void on_measured(struct host *host, const Pilotlight__Internal__V1__InstanceMemory *m)
+{
+    struct core_instance *in = core_host_measured(host->core, m->instance_id, m->used_bytes);
+
+    if (in && in->variant)
+        usage_memory(((struct served_variant *)in->variant->user)->series, in->variant, m->used_bytes);
+}
+
 static void on_message(void *arg, const void *message)
 {
     const Pilotlight__Internal__V1__WatchInstancesResponse *m = message;
@@ -146,7 +156,7 @@ static void on_message(void *arg, const void *message)
         struct core_load load = load_of(host, m->load);
 
         for (size_t i = 0; i < m->load->n_used; i++)
-            core_host_measured(host->core, m->load->used[i]->instance_id, m->load->used[i]->used_bytes);
+            on_measured(host, m->load->used[i]);
         core_host_load(c, host->core, &load, pl_now_us());
     } else if (m->event_case == PILOTLIGHT__INTERNAL__V1__WATCH_INSTANCES_RESPONSE__EVENT_DIED) {
         log_info("instance_died", LOG_STR("host", host->core->id), LOG_UINT("instance", m->died->instance_id),

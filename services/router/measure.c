@@ -29,6 +29,7 @@ struct row {
 };
 
 #define AWS       "AWS/SageMaker"
+#define ENDPOINTS "/aws/sagemaker/Endpoints"
 #define OURS      "Pilotlight"
 #define M(member) offsetof(struct measure_minute, member)
 #define AS_POINT(ns, name, unit, member)                                                                               \
@@ -57,6 +58,7 @@ static const struct row rows[] = {
     AS_POINT(AWS, "ServerlessProvisionedConcurrencyUtilization", "None", provisioned_utilization),
     AS_ONES(AWS, "ServerlessProvisionedConcurrencyInvocations", "Count", provisioned),
     AS_ONES(AWS, "ServerlessProvisionedConcurrencySpilloverInvocations", "Count", spillover),
+    AS_POINT(ENDPOINTS, "MemoryUtilization", "Percent", memory),
     AS_ONES(OURS, "Throttles", "Count", throttled),
     AS_SHARE(OURS, "ColdStarts", "Count", cold, requests),
     AS_SHARE(OURS, "Failures", "Count", failures, requests),
@@ -229,12 +231,20 @@ bool measure_gauges(struct measure *m, int64_t wall_ms, int64_t now_us, const st
     return true;
 }
 
+void measure_memory(struct measure *m, int64_t wall_ms, int32_t memory_mb, double percent)
+{
+    m->memory_percent = percent;
+    point_add(&now(m, wall_ms, memory_mb)->memory, percent, 1);
+}
+
 void measure_sample(struct measure *m, int64_t wall_ms, int64_t now_us)
 {
     struct measure_minute *t = now(m, wall_ms, 0);
 
     count_provisioned(m, now_us);
     point_add(&t->warm, m->warm, 1);
+    if (m->memory_percent > 0)
+        point_add(&t->memory, m->memory_percent, 1); /* hosts tell only what has changed */
     if (m->provisioned > 0) {
         unsigned within = lesser(m->busy, m->provisioned);
 

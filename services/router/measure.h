@@ -25,7 +25,7 @@ struct measure_minute {
     int64_t throttled;              /* requests that were not let in */
     struct point model_us, overhead_us, setup_us, queue_us, start_us, sandbox_us, load_us, first_predict_us, billed_ms;
     struct point utilization, provisioned_executions, provisioned_utilization;
-    struct point warm;
+    struct point warm, memory;
 };
 
 /* For the bill; may go over several minutes of a day. */
@@ -43,6 +43,7 @@ struct measure {
     /* Now. */
     unsigned busy, warm, provisioned;
     int64_t provisioned_since_us; /* up to here it is in 'usage' */
+    double memory_percent;        /* as last measured of an instance; 0 = never */
 };
 
 struct measure *measure_new(const char *endpoint, const char *variant);
@@ -60,6 +61,7 @@ struct measure_gauges {
 };
 /* True: there is something new to tell. */
 bool measure_gauges(struct measure *m, int64_t wall_ms, int64_t now_us, const struct measure_gauges *g);
+void measure_memory(struct measure *m, int64_t wall_ms, int32_t memory_mb, double percent);
 /* Nothing changed, but time has passed: how many instances there were in this minute, and what that cost. */
 void measure_sample(struct measure *m, int64_t wall_ms, int64_t now_us);
 

@@ -160,6 +160,15 @@ void report_gauges(struct report *r, struct measure *m, const struct measure_gau
     minute_later(r);
 }
 
+void report_memory(struct report *r, struct measure *m, int32_t memory_mb, double percent)
+{
+    int64_t wall_ms = pl_wall_ms();
+
+    turn_page(r, m, wall_ms, memory_mb);
+    measure_memory(m, wall_ms, memory_mb, percent);
+    dirty(r, m);
+}
+
 /* Who has instances is asked once a minute, though nothing happens. */
 static void minute_due(struct loop_timer *t)
 {

@@ -41,6 +41,8 @@ struct measure *report_measure_new(struct report *r, const char *endpoint, const
 void report_measure_free(struct report *r, struct measure *m);
 void report_ended(struct report *r, struct measure *m, const struct usage_facts *f);
 void report_gauges(struct report *r, struct measure *m, const struct measure_gauges *g);
+/* The part of its memory limit that an instance uses, 0..100 and a little more. */
+void report_memory(struct report *r, struct measure *m, int32_t memory_mb, double percent);
 
 /* The end of the service: tells what there is now, and gives up after two seconds. */
 void report_drain(struct report *r);

@@ -198,6 +198,14 @@ void usage_gauges(struct usage_series *s, const struct core_variant *v)
                                                 .memory_mb = v->memory_mb });
 }
 
+void usage_memory(struct usage_series *s, const struct core_variant *v, int64_t used_bytes)
+{
+    double limit_bytes = (double)v->memory_mb * 1024 * 1024;
+
+    if (s->report && limit_bytes > 0)
+        report_memory(s->report, s->measure, v->memory_mb, 100 * (double)used_bytes / limit_bytes);
+}
+
 void usage_instance_started(struct usage_series *s, int64_t start_us)
 {
     metrics_add(s->started, 1);

@@ -50,6 +50,8 @@ void usage_ended(struct usage *u, struct usage_series *s, const struct usage_fac
 
 /* How many instances and requests the variant has now. */
 void usage_gauges(struct usage_series *s, const struct core_variant *v);
+/* What one of its instances uses, as its host has just measured it. */
+void usage_memory(struct usage_series *s, const struct core_variant *v, int64_t used_bytes);
 void usage_instance_started(struct usage_series *s, int64_t start_us);
 void usage_instance_failed(struct usage_series *s);
 

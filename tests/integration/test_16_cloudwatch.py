@@ -96,6 +96,9 @@ def test_the_calls_made_are_seen(aws, cloudwatch, name):
     assert total("ColdStarts", "Pilotlight") == 1 and total("BilledDuration", "Pilotlight") >= 7
     latency = ask("ModelLatency", statistic="Average")["Datapoints"]
     assert latency[0]["Unit"] == "Microseconds" and latency[0]["Average"] > 0
+    memory = wait_until(lambda: ask("MemoryUtilization", "/aws/sagemaker/Endpoints", "Maximum")["Datapoints"], "the memory of its instance is seen")
+    assert memory[0]["Unit"] == "Percent" and 0 < memory[0]["Maximum"] < 100
+    assert ask("MemoryUtilization", "aws/sagemaker/Endpoints", "Maximum")["Datapoints"]  # as some pages write it
     names = {m["MetricName"] for page in cloudwatch.get_paginator("list_metrics").paginate(Namespace="AWS/SageMaker", Dimensions=[{"Name": "EndpointName", "Value": name}]) for m in page["Metrics"]}
     assert {"Invocations", "ModelLatency", "OverheadLatency", "ModelSetupTime", "ServerlessConcurrentExecutionsUtilization"} <= names
     # The pair of dimensions is the metric: one alone is another, which nobody has.

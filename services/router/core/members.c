@@ -163,13 +163,14 @@ void core_host_draining(struct core *c, struct core_host *h, bool draining, int6
     rebalance_all(c, now_us);
 }
 
-void core_host_measured(struct core_host *h, uint64_t worker_id, int64_t memory_bytes)
+struct core_instance *core_host_measured(struct core_host *h, uint64_t worker_id, int64_t memory_bytes)
 {
     struct core_instance *in;
 
     HASH_FIND(hh, h->by_worker_id, &worker_id, sizeof(worker_id), in);
     if (in)
         in->memory_bytes = memory_bytes;
+    return in;
 }
 
 void core_host_load(struct core *c, struct core_host *h, const struct core_load *load, int64_t now_us)

@@ -241,12 +241,36 @@ static void test_provisioned_concurrency(void **state)
     measure_free(m);
 }
 
+/* Hosts tell what has changed; what has not is repeated once a minute. */
+static void test_memory(void **state)
+{
+    struct measure *m = measure_new("fraud", "v1");
+    (void)state;
+    measure_sample(m, NOW, 1000000);
+    report_batch *b = take(m, true);
+    assert_null(find(b, "MemoryUtilization")); /* nothing has been measured */
+    give(b);
+    measure_memory(m, NOW, 2048, 2.5);
+    measure_memory(m, NOW, 2048, 12.5);
+    b = take(m, true);
+    numbers(b, "MemoryUtilization", 2, 15, 2.5, 12.5);
+    assert_string_equal(find(b, "MemoryUtilization")->unit, "Percent");
+    assert_string_equal(find(b, "MemoryUtilization")->namespace_, "/aws/sagemaker/Endpoints");
+    give(b);
+    measure_sample(m, NOW, 2000000);
+    b = take(m, true);
+    numbers(b, "MemoryUtilization", 1, 12.5, 12.5, 12.5);
+    give(b);
+    measure_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests), cmocka_unit_test(test_distributions),
         cmocka_unit_test(test_pages),    cmocka_unit_test(test_the_bill_alone),
         cmocka_unit_test(test_full),     cmocka_unit_test(test_provisioned_concurrency),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

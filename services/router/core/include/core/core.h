@@ -238,8 +238,8 @@ void core_host_up(struct core *c, struct core_host *h, const char *const *runtim
 /* Contact is lost: its idle instances are not ours until it is up again. */
 void core_host_down(struct core *c, struct core_host *h, int64_t now_us);
 void core_host_load(struct core *c, struct core_host *h, const struct core_load *load, int64_t now_us);
-/* What an instance uses, as its host measured it. */
-void core_host_measured(struct core_host *h, uint64_t worker_id, int64_t memory_bytes);
+/* What an instance uses, as its host measured it; NULL: we do not know that instance. */
+struct core_instance *core_host_measured(struct core_host *h, uint64_t worker_id, int64_t memory_bytes);
 void core_host_draining(struct core *c, struct core_host *h, bool draining, int64_t now_us);
 void core_host_died(struct core *c, struct core_host *h, uint64_t worker_id, int64_t now_us);
 const struct list *core_hosts(const struct core *c);
