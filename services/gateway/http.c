@@ -21,12 +21,12 @@
 
 #define SWEEP_MS        500
 #define ACCEPTS_PER_RUN 64
-/* After an answer libmicrohttpd wants two more runs until it has seen that nothing else has come on that connection. Here
- * they cost less than waking the loop's thread for them. */
-#define RUNS_AT_ONCE    4
-#define BACKLOG         4096
-#define SLOW_AFTER_MS   10000 /* a body's rate is looked at from here on */
-#define GONE_AFTER_MS   250   /* a waiting client is looked at from here on */
+/* After an answer libmicrohttpd wants two more runs until it has seen that nothing else has come on that connection.
+ * Here they cost less than waking the loop's thread for them. */
+#define RUNS_AT_ONCE  4
+#define BACKLOG       4096
+#define SLOW_AFTER_MS 10000 /* a body's rate is looked at from here on */
+#define GONE_AFTER_MS 250   /* a waiting client is looked at from here on */
 /* libmicrohttpd's pool of a connection holds its headers, its read buffer and the head of the answer. */
 #define POOL_EXTRA ((size_t)48 << 10)
 
