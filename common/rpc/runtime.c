@@ -22,7 +22,16 @@ struct rpc {
     pthread_mutex_t lock; /* guards 'held' only */
     pthread_cond_t idle;
     unsigned held;
+    struct loop_task lost; /* a listener */
+    void (*on_lost)(void *arg);
+    void *on_lost_arg;
 };
+
+/* The newest one: the core's log knows of none. */
+static struct {
+    pthread_mutex_t lock;
+    struct rpc *rpc;
+} newest = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* The whole of the polling thread. */
 static void *rpc_pump(void *arg)
@@ -40,9 +49,44 @@ static void *rpc_pump(void *arg)
     }
 }
 
-/* The core's own log lines are diagnostics of failures that also reach us as statuses. */
+/* ---- the core's log ---- */
+
+static void rpc_tell_lost(struct loop_task *t)
+{
+    struct rpc *r = PL_CONTAINER(t, struct rpc, lost);
+    if (r->on_lost)
+        r->on_lost(r->on_lost_arg);
+}
+
+void rpc_on_listener_lost(struct rpc *r, void (*lost)(void *arg), void *arg)
+{
+    r->on_lost = lost;
+    r->on_lost_arg = arg;
+}
+
+/* On whatever thread the core was on. */
+static void rpc_listener_lost(const char *why)
+{
+    log_error("listener_lost", LOG_STR("error", why));
+    pthread_mutex_lock(&newest.lock);
+    if (newest.rpc)
+        loop_post(newest.rpc->loop, &newest.rpc->lost);
+    pthread_mutex_unlock(&newest.lock);
+}
+
+static void rpc_set_newest(struct rpc *old, struct rpc *r)
+{
+    pthread_mutex_lock(&newest.lock);
+    if (!old || newest.rpc == old)
+        newest.rpc = r;
+    pthread_mutex_unlock(&newest.lock);
+}
+
+/* The core's own log lines are diagnostics of failures that also reach us as statuses, but for this one. */
 static void rpc_core_log(gpr_log_func_args *args)
 {
+    if (strncmp(args->message, "Failed accept", strlen("Failed accept")) == 0)
+        rpc_listener_lost(args->message);
     log_debug("grpc", LOG_STR("severity", gpr_log_severity_string(args->severity)), LOG_STR("file", args->file),
               LOG_INT("line", args->line), LOG_STR("message", args->message));
 }
@@ -52,6 +96,8 @@ struct rpc *rpc_new(struct loop *l, struct metrics *m)
     struct rpc *r = PL_NEW(struct rpc);
     r->loop = l;
     r->metrics = m;
+    r->lost.run = rpc_tell_lost;
+    rpc_set_newest(NULL, r);
     gpr_set_log_function(rpc_core_log);
     grpc_init();
     r->queue = grpc_completion_queue_create_for_next(NULL);
@@ -88,6 +134,8 @@ static bool rpc_wait_idle(struct rpc *r)
  * shutdown waits for that one. The core's idle threads end with the process; a later rpc_new() finds it initialised. */
 void rpc_free(struct rpc *r)
 {
+    if (r)
+        rpc_set_newest(r, NULL);
     if (!r || !rpc_wait_idle(r)) /* what may still be called back must stay */
         return;
     grpc_completion_queue_shutdown(r->queue);

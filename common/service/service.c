@@ -3,6 +3,7 @@
 #include "private.h"
 
 #include "admin/admin.h"
+#include "base/descriptors.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "log/log.h"
@@ -23,6 +24,10 @@ const char *const service_log_formats[] = { "text", "json", NULL };
 /* Beyond drain_timeout, for what a service does after its calls have ended: its instances, its last words to others. */
 #define DRAIN_MARGIN_MS 30000
 
+/* A connection is a descriptor, and whoever runs out of them is deaf for good. */
+#define DESCRIPTORS_WANTED 65536
+#define DESCRIPTORS_FEW    4096
+
 enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
 
 struct service {
@@ -34,6 +39,7 @@ struct service {
     struct admin *admin;
     void *state; /* the service's own */
     bool draining;
+    bool failed;                 /* it drains because it cannot go on */
     _Atomic bool started;        /* for the HTTP thread: 'state' is there */
     _Atomic bool admin_draining; /* as 'draining', for the HTTP thread */
     struct loop_timer drain_timer;
@@ -70,6 +76,17 @@ static void drain_stuck(struct loop_timer *t)
     _exit(EXIT_FAILED);
 }
 
+static void drain(struct service *s)
+{
+    notify("STOPPING=1");
+    s->draining = true;
+    atomic_store(&s->admin_draining, true);
+    s->drain_timer.fire = drain_stuck;
+    loop_timer_set(s->loop, &s->drain_timer,
+                   pl_now_ms() + ((struct service_config *)s->config)->drain_ms + DRAIN_MARGIN_MS);
+    s->def->drain(s, s->state);
+}
+
 static void on_signal(void *arg, int signo)
 {
     struct service *s = arg;
@@ -78,13 +95,18 @@ static void on_signal(void *arg, int signo)
         _exit(EXIT_FAILED);
     }
     log_info("draining", LOG_STR("signal", strsignal(signo)));
-    notify("STOPPING=1");
-    s->draining = true;
-    atomic_store(&s->admin_draining, true);
-    s->drain_timer.fire = drain_stuck;
-    loop_timer_set(s->loop, &s->drain_timer,
-                   pl_now_ms() + ((struct service_config *)s->config)->drain_ms + DRAIN_MARGIN_MS);
-    s->def->drain(s, s->state);
+    drain(s);
+}
+
+/* The next one that a supervisor starts can be reached. */
+static void on_listener_lost(void *arg)
+{
+    struct service *s = arg;
+    if (s->draining)
+        return;
+    log_error("draining", LOG_STR("why", "nobody can connect any more"));
+    s->failed = true;
+    drain(s);
 }
 
 static const char *ready(void *arg)
@@ -165,7 +187,7 @@ static int serve(struct service *s)
     loop_enter(s->loop);
     s->def->stop(s->state);
     loop_leave(s->loop);
-    return EXIT_OK;
+    return s->failed ? EXIT_FAILED : EXIT_OK;
 }
 
 static int run(struct service *s)
@@ -173,12 +195,16 @@ static int run(struct service *s)
     struct service_config *c = s->config;
     log_setup(s->def->name, (enum log_format)c->log_format, (enum log_level)c->log_level);
     signal(SIGPIPE, SIG_IGN); /* a peer that went away is an error of write() */
+    uint64_t descriptors = pl_descriptors_raise(DESCRIPTORS_WANTED);
+    if (descriptors < DESCRIPTORS_FEW)
+        log_warn("few_descriptors", LOG_UINT("limit", descriptors), LOG_UINT("wanted", DESCRIPTORS_WANTED));
     s->loop = loop_new(s->def->job_threads);
     loop_signal(s->loop, SIGTERM, on_signal, s);
     loop_signal(s->loop, SIGINT, on_signal, s);
     s->metrics = metrics_new();
     metrics_add_process(s->metrics);
     s->rpc = rpc_new(s->loop, s->metrics);
+    rpc_on_listener_lost(s->rpc, on_listener_lost, s);
     int code = serve(s);
     rpc_free(s->rpc);
     loop_free(s->loop);

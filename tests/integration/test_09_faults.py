@@ -2,7 +2,9 @@
 import contextlib
 import os
 import random
+import resource
 import signal
+import socket
 import threading
 import time
 
@@ -440,3 +442,20 @@ def test_two_workers_share_and_one_may_die(tmp_path, sample, name):
         if second:
             second.stop()
         stack.stop()
+
+
+# ---- a service runs out of descriptors ----
+
+def test_service_that_cannot_be_reached_any_more_ends(stack):
+    """The core gives its listener up when accept() fails: a service that went on would be deaf for good, and look well."""
+    stack.start("control")
+    control = stack.programs["control"]
+    assert resource.prlimit(control.pid, resource.RLIMIT_NOFILE)[0] > 1024, "the usual limit is raised at the start"
+    few = len(os.listdir(f"/proc/{control.pid}/fd")) + 20
+    resource.prlimit(control.pid, resource.RLIMIT_NOFILE, (few, few))
+    with contextlib.ExitStack() as held:
+        for _ in range(60):
+            held.enter_context(socket.create_connection(("127.0.0.1", stack.base + suite.PORTS["control"]), suite.PATIENCE))
+        wait_until(lambda: control.said("listener_lost"), "the loss is told")
+    assert control.process.wait(suite.PATIENCE * 3) == 1
+    stack.start("control")

@@ -33,6 +33,9 @@ struct rpc *rpc_new(struct loop *l, struct metrics *m);
 /* Without the turn, after all servers and channels have been freed: waits for what of theirs is on its way, drains the
  * queue, joins the pump. NULL is fine. */
 void rpc_free(struct rpc *r);
+/* 'lost' is called with the turn, on the loop's thread, when a listener of a server has ended for good: the core gives
+ * one up when accept() fails, as it does for want of descriptors. Nobody can connect any more; whoever cares ends. */
+void rpc_on_listener_lost(struct rpc *r, void (*lost)(void *arg), void *arg);
 
 /* ---- bytes: a message or a part of one, in spans that are shared and never copied ---- */
 

@@ -4,7 +4,8 @@
  *
  * The order: parse, load config, set up logs, loop, metrics, rpc, admin port, 'start' (modules, rpc server), run; on
  * SIGTERM or SIGINT 'drain' once (a second signal ends at once with exit 1); when the service calls service_drained():
- * 'stop', exit 0. Exit codes: 0 stopped as asked, 1 failed at run time, 2 bad usage or config. */
+ * 'stop', exit 0. A service that can be reached no more (rpc_on_listener_lost()) drains and ends with 1. Exit codes: 0
+ * stopped as asked, 1 failed at run time, 2 bad usage or config. */
 #ifndef SERVICE_SERVICE_H
 #define SERVICE_SERVICE_H
 
