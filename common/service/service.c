@@ -5,6 +5,7 @@
 #include "admin/admin.h"
 #include "base/descriptors.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "log/log.h"
 #include "loop/loop.h"
@@ -121,10 +122,42 @@ static const char *ready(void *arg)
 
 /* ---- config ---- */
 
-static enum pl_code check_base(const struct service_config *c, struct pl_err *err)
+/* HOST:PORT or [IPV6]:PORT; whether there is such a host is seen when it is bound. */
+static bool is_address(const char *text, bool any_host)
+{
+    const char *colon = strrchr(text, ':'), *port = colon ? colon + 1 : "";
+    bool bracketed = colon && colon > text && *text == '[' && colon[-1] == ']';
+    int64_t number;
+    if (!colon || !pl_parse_i64(port, 0, 65535, &number) || *port == '-')
+        return false;
+    return bracketed ? colon - text > 2
+                     : memchr(text, ':', (size_t)(colon - text)) == NULL && (colon > text || any_host);
+}
+
+static enum pl_code check_addresses(const struct service_config *c, struct pl_err *err)
 {
     if (c->listen.count == 0)
         return pl_fail(err, PL_INVALID, "listen", "listen is empty: at least one address is needed");
+    for (size_t i = 0; i < c->listen.count; i++) {
+        const char *address = c->listen.items[i];
+        bool local = strncmp(address, "unix:", 5) == 0;
+        if (local ? !address[5] : !is_address(address, false))
+            return pl_fail(
+                err, PL_INVALID, "listen",
+                "listen has '%.100s': it must be HOST:PORT, [IPV6]:PORT or unix:PATH, with a port of 0 to 65535",
+                address);
+    }
+    if (*c->admin_listen && !is_address(c->admin_listen, true))
+        return pl_fail(err, PL_INVALID, "admin_listen",
+                       "admin_listen is '%.100s': it must be HOST:PORT or [IPV6]:PORT, with a port of 0 to 65535",
+                       c->admin_listen);
+    return PL_OK;
+}
+
+static enum pl_code check_base(const struct service_config *c, struct pl_err *err)
+{
+    if (check_addresses(c, err) != PL_OK)
+        return err->code;
     if (!*c->tls_cert_file != !*c->tls_key_file)
         return pl_fail(err, PL_INVALID, *c->tls_cert_file ? "tls.key_file" : "tls.cert_file",
                        "tls.cert_file and tls.key_file must be given together");
