@@ -50,7 +50,9 @@ static void step(struct report *r);
 
 static bool may_keep_metrics(const struct report *r)
 {
-    return report_queue_bytes(r->queue) + r->batch.len < REPORT_KEPT_BYTES;
+    size_t most = r->o.kept_bytes ? r->o.kept_bytes : REPORT_KEPT_BYTES;
+
+    return report_queue_bytes(r->queue) + r->batch.len < most;
 }
 
 /* What has come together becomes the next batch. */
@@ -106,7 +108,7 @@ static void flush_due(struct loop_timer *t)
 
 static void flush_later(struct report *r)
 {
-    int64_t now_ms = pl_now_ms(), at_ms = r->flushed_ms + EVERY_MS;
+    int64_t now_ms = pl_now_ms(), at_ms = r->flushed_ms + (may_keep_metrics(r) ? EVERY_MS : MINUTE_MS);
 
     if (r->flush.slot == 0)
         loop_timer_set(r->o.loop, &r->flush, at_ms > now_ms + SOON_MS ? at_ms : now_ms + SOON_MS);
@@ -217,6 +219,10 @@ static void answered(void *arg, const struct pl_err *status, const void *message
     if (status->code == PL_OK || status->code == PL_INVALID) {
         report_queue_drop(r->queue, r->sent_count);
         r->again_ms = 0;
+        if (r->flush.slot != 0) { /* it may have been put off while there was no room */
+            loop_timer_clear(r->o.loop, &r->flush);
+            flush_later(r);
+        }
     } else {
         if (r->again_ms == 0)
             log_warn("report_failed", LOG_CODE(status), LOG_ERR(status));

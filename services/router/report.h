@@ -5,7 +5,8 @@
  * it is forgotten. Control counts a (router, epoch, sequence) once, so a batch that is not answered is sent again as it
  * is, also by the next start of this router, which finds it in the spool. So a kill loses at most what has come
  * together since the last batch, and nothing is counted twice. While control is away batches are kept, up to
- * REPORT_KEPT_BYTES; beyond that metrics are left out, but not what is to be billed.
+ * REPORT_KEPT_BYTES; beyond that metrics are left out, but not what is to be billed, of which a batch is made once a
+ * minute then.
  *
  * Threads: with the turn; the disk is written by a job of the loop.  Memory: owned. */
 #ifndef ROUTER_REPORT_H
@@ -28,6 +29,7 @@ struct report_options {
     struct rpc_tls tls;
     const char *router_id;
     int64_t router_epoch;
+    size_t kept_bytes;      /* 0 = REPORT_KEPT_BYTES */
     const char *spool_path; /* NULL = none: what is not answered is lost with the process */
 };
 

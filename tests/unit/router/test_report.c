@@ -36,6 +36,7 @@ static struct world {
     int64_t epoch, sequence; /* the last that it counted */
     int64_t invocations;
     bool lost_answers; /* counts, but says that it did not */
+    size_t kept_bytes; /* of the next router */
 } w;
 static struct pl_err err;
 
@@ -116,6 +117,7 @@ static void start_router(int64_t epoch)
                                                     .control = w.target,
                                                     .router_id = "router-1",
                                                     .router_epoch = epoch,
+                                                    .kept_bytes = w.kept_bytes,
                                                     .spool_path = w.spool });
     report_start(w.report);
     w.measure = report_measure_new(w.report, "fraud", "v1");
@@ -286,6 +288,29 @@ static void test_what_control_refuses_is_given_up(void **state)
     stop_router();
 }
 
+/* Control is away for long: what is billed comes together in few batches, and is told when control is back. */
+static void test_no_room_for_more(void **state)
+{
+    const int n = 25;
+    (void)state;
+    w.answer = PL_UNAVAILABLE;
+    w.kept_bytes = 1;
+    start_router(1);
+    requests(1);
+    calls_wanted = 1;
+    assert_true(wait_for(called));
+    for (int i = 0; i < n; i++) {
+        requests(1);
+        (void)usleep(100000);
+    }
+    loop_enter(w.loop);
+    w.answer = PL_OK;
+    loop_leave(w.loop);
+    await_count(1 + n);
+    assert_int_equal(w.sequence, 2);
+    stop_router();
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -296,6 +321,7 @@ int main(void)
         T(test_answers_that_are_lost),
         T(test_lives_of_a_router),
         T(test_what_control_refuses_is_given_up),
+        T(test_no_room_for_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
