@@ -67,14 +67,15 @@ static struct watched *find(struct alarms *all, const char *name)
 static void acted(void *arg, const char *alarm, const char *action, const char *detail)
 {
     struct alarms *all = arg;
-    struct watched *w = find(all, alarm);
+    struct watched *w = find(all, alarm); /* maybe another one of that name, made since */
     struct pl_err err;
+    bool last = w && w->running > 0 && --w->running == 0;
     if (*detail)
         log_warn("alarm_action_failed", LOG_STR("alarm", alarm), LOG_STR("action", action), LOG_STR("error", detail));
     if (all->acted)
         metrics_add(*detail ? all->failed : all->acted, 1);
     if (alarm_acted(all->control->store, alarm, action, detail, pl_wall_ms(), &err) != PL_OK ||
-        (w && --w->running == 0 && alarm_done(all->control->store, alarm, &err) != PL_OK))
+        (last && alarm_done(all->control->store, alarm, &err) != PL_OK))
         log_warn("alarm_not_written", LOG_STR("alarm", alarm), LOG_CODE(&err), LOG_ERR(&err));
 }
 
