@@ -1,9 +1,15 @@
 """The python runtime in the whole suite: scripts and estimators, deployed and called as people do."""
+import concurrent.futures
 import json
 
+import grpc
 import numpy
 import pytest
+import xgboost
 import yaml
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 import custom
 import suite
@@ -76,6 +82,93 @@ def test_facts_of_the_model(up, cancer_endpoint):
     facts = up.endpoint(cancer_endpoint).variants[0].facts
     assert facts.objective == "Pipeline(StandardScaler, RandomForestClassifier)" and facts.features == 30
     assert facts.runtime_version.startswith("python 3.") and "scikit-learn" in facts.runtime_version
+
+
+# ---- other real models ----
+
+def python_model(**environment):
+    return {"runtime": "python", "environment": environment}
+
+
+def test_xgboost_that_explains_itself(up, artifacts, name):
+    _, booster = artifacts.booster(seed=3, columns=4, rounds=20)
+    files = {"xgboost-model.json": bytes(booster.save_raw("json"))}
+    up.serve(name, custom.archive(artifacts, custom.script("shap_contributions.py"), files), model_fields=python_model())
+    rows = numpy.array([[0.5, -1, 2, 0], [1, 1, 1, 1]], dtype=numpy.float32)
+    told = json.loads(up.invoke(name, b"0.5,-1,2,0\n1,1,1,1\n", content_type="text/csv").body)
+    matrix = xgboost.DMatrix(rows, nthread=1)
+    assert numpy.allclose([r["prediction"] for r in told], booster.predict(matrix))
+    assert numpy.allclose([r["contributions"] + [r["bias"]] for r in told], booster.predict(matrix, pred_contribs=True), atol=1e-5)
+    for row in told:
+        assert abs(row["bias"] + sum(row["contributions"]) - row["prediction"]) < 1e-3 * abs(row["prediction"])
+
+
+def test_text_classifier_takes_raw_text(up, artifacts, name):
+    texts = ["a wonderful film", "what a lovely evening", "truly great and moving", "dull and far too long",
+             "a terrible waste of time", "the worst of all"]
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, ["good"] * 3 + ["bad"] * 3)
+    uri = custom.archive(artifacts, custom.script("sentiment.py"), {"model.joblib": custom.dumped(model)})
+    up.serve(name, uri, model_fields=python_model())
+    answer = up.invoke(name, "a lovely, moving film\nthe dull worst waste\n".encode(), content_type="text/plain")
+    assert (answer.body, answer.content_type) == (b"good\nbad\n", "text/plain; charset=utf-8")
+    with pytest.raises(grpc.RpcError) as refused:
+        up.invoke(name, b"1,2", content_type="text/csv")
+    assert "send text/plain, not text/csv" in refused.value.details()
+
+
+def test_streamed_answer_with_its_own_type(up, artifacts, name):
+    up.serve(name, custom.archive(artifacts, custom.script("drawing.py")), model_fields=python_model())
+    answer = up.invoke(name, b"1,2\n3,4\n", content_type="text/plain")
+    assert (answer.content_type, answer.custom_attributes) == ("image/svg+xml", "drawn=1")
+    assert answer.body.startswith(b"<svg") and answer.body.count(b"<circle") == 2 and answer.body.endswith(b"</svg>")
+
+
+def test_estimator_without_a_script(up, cancer, artifacts, name):
+    up.serve(name, custom.archive(artifacts, files=cancer.files), model_fields=python_model())
+    answer = up.invoke(name, cancer.csv(5, 6), content_type="text/csv", accept="application/json")
+    assert json.loads(answer.body) == [label for label, _ in cancer.expected(5, 6)]
+
+
+def test_pickled_booster_without_a_script(up, artifacts, name):
+    _, booster = artifacts.booster(seed=5, columns=3)
+    up.serve(name, custom.archive(artifacts, files={"model.pkl": custom.pickled(booster)}), model_fields=python_model())
+    row = numpy.array([[1, 2, 3]], dtype=numpy.float32)
+    expected = booster.predict(xgboost.DMatrix(row, nthread=1))[0]
+    assert numpy.isclose(float(up.invoke(name, b"1,2,3\n", content_type="text/csv", accept="text/csv").body), expected)
+
+
+def test_vendored_dependency(up, artifacts, name):
+    uri = artifacts.tar(custom.entry("code/inference.py", b"""
+import dates_of_mine
+def model_fn(model_dir):
+    return dates_of_mine.VERSION
+def transform_fn(model, body, content_type, accept):
+    return model
+"""), custom.entry("code/vendor/dates_of_mine.py", b"VERSION = '7.1'"))
+    up.serve(name, uri, model_fields=python_model())
+    assert up.invoke(name, b"x").body == b"7.1"
+
+
+def test_unsatisfied_requirement_is_named(up, artifacts, name):
+    uri = artifacts.tar(custom.entry("code/inference.py", b"def model_fn(model_dir):\n    return 1\n"),
+                        custom.entry("code/requirements.txt", b"numpy\nno-such-package>=2\n"))
+    up.create_model(name, uri, runtime="python")
+    up.create_config(name, suite.variant_of(name))
+    up.create_endpoint(name)
+    endpoint, status = up.settled(name)
+    assert status == "FAILED" and "no-such-package" in endpoint.failure_reason, endpoint.failure_reason
+
+
+# ---- scale and cold starts ----
+
+def test_cold_starts_share_one_zygote(up, cancer, cancer_endpoint):
+    """Four at once: each its own instance, none of them imports anything."""
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda i: up.invoke(cancer_endpoint, cancer.csv(i), content_type="text/csv", accept="text/csv"), range(12)))
+    for i, answer in enumerate(answers):
+        assert answer.body.decode() == "%s,%.6f\n" % cancer.expected(i)[0]
+    log = (up.folder / "state" / "log" / "worker.log").read_text()
+    assert log.count('zygote_started runtime="python"') == 1
 
 
 # ---- what control refuses ----

@@ -4,8 +4,8 @@
     request   transform_fn(model, body, content_type, accept)
               or  input_fn(body, content_type) -> predict_fn(data, model) -> output_fn(prediction, accept)
 
-Ours: content.py reads and writes; predict_fn is model.predict(data). Where both input_fn and predict_fn are ours, we know what the data is
-for: a Booster gets a DMatrix, and a model that was fitted on named columns gets a DataFrame with those names.
+Ours: content.py reads and writes; predict_fn is model.predict(data). A Booster gets a DMatrix, as in SageMaker's container for it. Where both
+input_fn and predict_fn are ours, a model that was fitted on named columns gets a DataFrame with those names.
 """
 
 import os
@@ -84,7 +84,7 @@ class Handler:
     # ---- one request ----
 
     def _input(self, body, content_type):
-        if model_files.is_booster(self.model) and "predict_fn" not in self.hooks:
+        if model_files.is_booster(self.model):
             return content.decode_matrix(body, content_type, self.facts.features)
         if self.names:
             return self._frame(body, content_type)
