@@ -20,7 +20,7 @@
 
 /* Those that are called by X-Amz-Target or by Action and Version. */
 static const struct aws_service *const services[] = {
-    &sagemaker_service, &monitoring_service, &scaling_service, &sts_service, &iam_service,
+    &sagemaker_service, &monitoring_service, &scaling_service, &logs_service, &sts_service, &iam_service,
 };
 
 /* ---- which service and operation ---- */

@@ -19,6 +19,7 @@ import time
 from rig import BUILD, ECHO, INVOKE, LARGE, SMALL, TESTS, Server, figure, invoke_payload, make_models, say
 import suite
 import cold
+import estimators
 import forests
 
 
@@ -211,6 +212,7 @@ GROUPS = {
     "http": [http_p50_vs_grpc, http_qps_vs_grpc],
     "idle": [idle_cpu_percent, idle_rss_mb],
     "cold": [*cold.FIGURES, *forests.FIGURES],
+    "sklearn": estimators.FIGURES,
     "cold_p50_ms": cold.P50,
     "cold_vs_warm": cold.VS_WARM,
     "cold_burst_last_ms": cold.BURST,

@@ -11,7 +11,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from models import entry
+from protos import ROOT
 
+SAMPLE = ROOT / "deploy" / "sample" / "cancer"
 SCRIPTS = pathlib.Path(__file__).parent / "scripts"
 
 
@@ -23,6 +25,11 @@ def dumped(model):
 
 def script(name):
     return (SCRIPTS / name).read_bytes()
+
+
+def sample_script():
+    """The one that README.md shows."""
+    return (SAMPLE / "code" / "inference.py").read_bytes()
 
 
 def archive(artifacts, code=None, files=None, program="inference.py", executable=False):

@@ -1,6 +1,7 @@
 """The python runtime in the whole suite: scripts and estimators, deployed and called as people do."""
 import concurrent.futures
 import json
+import subprocess
 
 import grpc
 import numpy
@@ -42,9 +43,11 @@ def deploy(cli, folder, name, uri, environment=None, runtime="python", **variant
 
 
 @pytest.fixture(scope="module")
-def cancer_endpoint(up, cli, cancer, artifacts, tmp_path_factory):
-    uri = custom.archive(artifacts, custom.script("breast_cancer.py"), cancer.files)
-    done = deploy(cli, tmp_path_factory.mktemp("apply"), "cancer", uri, {"SAGEMAKER_PROGRAM": "inference.py"})
+def cancer_endpoint(up, cli, cancer, tmp_path_factory):
+    """As README.md shows it."""
+    folder = tmp_path_factory.mktemp("cancer")
+    subprocess.run(["/usr/bin/python3", custom.SAMPLE / "make_model.py", folder], check=True)
+    done = cli("apply", "-f", folder / "manifest.yaml")
     assert done.returncode == OK, done.stdout + done.stderr + up.logs()
     return "cancer"
 

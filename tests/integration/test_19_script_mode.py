@@ -62,7 +62,7 @@ def deploy(aws, name, image, model, code, program):
 @pytest.fixture(scope="module")
 def endpoint(aws, bucket, cancer, artifacts):
     model = upload(aws, bucket, "cancer/model.tar.gz", custom.archive(artifacts, files=cancer.files))
-    code = upload(aws, bucket, "cancer/sourcedir.tar.gz", artifacts.tar(custom.entry("inference.py", custom.script("breast_cancer.py"))))
+    code = upload(aws, bucket, "cancer/sourcedir.tar.gz", artifacts.tar(custom.entry("inference.py", custom.sample_script())))
     told = deploy(aws, "cancer", SKLEARN_IMAGE, model, code, "inference.py")
     assert told["EndpointStatus"] == "InService", told.get("FailureReason")
     return "cancer"
