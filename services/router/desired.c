@@ -208,12 +208,25 @@ struct desired *desired_new(struct act *a, struct hosts *h, struct usage *u)
     return d;
 }
 
+static void forget_all(struct list *variants)
+{
+    list_each(it, variants)
+    {
+        served_variant_forget(list_entry(it, struct core_variant, link)->user);
+    }
+}
+
+/* What the core still serves it will not give back any more: it goes next. */
 void desired_free(struct desired *d)
 {
     struct entry *e, *next;
 
     if (!d)
         return;
+    for (struct core_endpoint *c = core_endpoints(act_core(d->act)); c; c = c->hh.next) {
+        forget_all(&c->variants);
+        forget_all(&c->retired);
+    }
     HASH_ITER(hh, d->endpoints, e, next)
     {
         drop(d, e);
