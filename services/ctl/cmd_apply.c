@@ -20,6 +20,16 @@ struct apply {
     int64_t timeout_ms;
 };
 
+/* The old one was deleted for a new one that the server does not take. */
+static enum pl_code put_back(const struct apply *ap, const struct apply_step *s, struct pl_err *err)
+{
+    struct pl_err lost;
+    if (api_create(ap->client, s->item->kind, s->live, &lost) == PL_OK)
+        return pl_fail_reason(err, err->code, err->reason, err->field, "%s (the old one is there again)", err->message);
+    return pl_fail_reason(err, err->code, err->reason, err->field,
+                          "%s (the old one is deleted, and could not be put back: %s)", err->message, lost.message);
+}
+
 static enum pl_code create_anew(const struct apply *ap, const struct apply_step *s, struct pl_err *err)
 {
     const char *name = manifest_name(s->item);
@@ -31,7 +41,9 @@ static enum pl_code create_anew(const struct apply *ap, const struct apply_step 
     if (s->item->kind->id == KIND_ENDPOINT &&
         endpoint_wait(ap->client, name, ENDPOINT_GONE, ap->timeout_ms, NULL, &state, err) != PL_OK)
         return err->code;
-    return api_create(ap->client, s->item->kind, s->item->message, err);
+    if (api_create(ap->client, s->item->kind, s->item->message, err) == PL_OK)
+        return PL_OK;
+    return s->live && s->item->kind->id != KIND_ENDPOINT ? put_back(ap, s, err) : err->code;
 }
 
 /* An endpoint that is still busy with its last change settles first: control takes updates only of one that serves. */

@@ -1,9 +1,11 @@
 /* pilotlight metrics: which there are, an endpoint's main ones by time, or one in full. */
 #include "command.h"
 
+#include "api.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "client.h"
+#include "kinds.h"
 #include "message.h"
 #include "output.h"
 
@@ -230,12 +232,20 @@ static enum pl_code variants_of(struct client *c, const char *endpoint, struct n
     return PL_OK;
 }
 
+/* Nothing was measured: because nothing happened, or because there is no such endpoint? */
+static enum pl_code check_endpoint(struct client *c, const char *name, struct pl_err *err)
+{
+    pl_cleanup(message_free_p) ProtobufCMessage *endpoint = NULL;
+    return api_get(c, &kinds[KIND_ENDPOINT], name, &endpoint, err);
+}
+
 static enum pl_code main_ones(struct client *c, struct asked *a, enum output_format format, struct pl_err *err)
 {
     static const char *const statistics[] = { "p50", "p99" };
     const char *titles[PL_COUNT(columns) + 3] = { "TIME (UTC)", "VARIANT" };
     pl_cleanup(names_done) struct names variants = { 0 };
-    if (variants_of(c, a->endpoint, &variants, err) != PL_OK)
+    if (variants_of(c, a->endpoint, &variants, err) != PL_OK ||
+        (variants.count == 0 && check_endpoint(c, a->endpoint, err) != PL_OK))
         return err->code;
     for (size_t i = 0; i < PL_COUNT(columns); i++)
         titles[2 + i] = columns[i].title;

@@ -98,6 +98,15 @@ def test_wrong_manifest_is_told_with_its_line_and_sends_nothing(cli, up, tmp_pat
     assert up.gone(name)
 
 
+def test_replacing_by_what_the_server_refuses_loses_nothing(cli, up, tmp_path, name):
+    assert cli("apply", "-f", manifest(tmp_path, name)).returncode == OK
+    refused = cli("apply", "--replace", "-f", manifest(tmp_path, name, max_concurrency=201))
+    assert refused.returncode == FAILED and "max_concurrency" in refused.stderr and "there again" in refused.stderr, refused.stderr
+    kept = json.loads(cli("get", "endpoint-config", name, "-o", "json").stdout)
+    assert kept["variants"][0]["max_concurrency"] == 2
+    assert cli("apply", "-f", manifest(tmp_path, name)).stdout.count("unchanged") == 3
+
+
 def test_value_that_the_server_refuses_names_field_and_limit(cli, up, tmp_path, name):
     refused = cli("apply", "-f", manifest(tmp_path, name, max_concurrency=201))
     assert refused.returncode == FAILED and "max_concurrency" in refused.stderr and "200" in refused.stderr, refused.stderr

@@ -331,6 +331,8 @@ def test_cost_and_metrics_commands(up, diabetes, name):
     lines = json.loads(command("metrics", "diabetes", "-o", "json", server=up.base).stdout)
     assert sum(line["requests"] or 0 for line in lines) == 6 and lines[-1]["variant"] == "main"
     assert "MODEL P50" in command("metrics", "diabetes", server=up.base).stdout
+    missing = command("metrics", "no-such-endpoint", server=up.base)
+    assert missing.returncode == 3 and "no-such-endpoint" in missing.stderr, missing.stderr
     assert "ModelLatency" in command("metrics", server=up.base).stdout
     top = json.loads(command("top", "-n", "1", "-o", "json", server=up.base).stdout)
     assert [v["endpoint_name"] for v in top["variants"]] == ["diabetes"]
