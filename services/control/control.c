@@ -17,6 +17,7 @@
 #include "rpc/client.h"
 #include "rpc/server.h"
 #include "scaling.h"
+#include "spread.h"
 #include "stats.h"
 #include "store.h"
 
@@ -31,6 +32,7 @@ void control_committed(struct control *c)
 void control_endpoint_changed(struct control *c, const char *endpoint)
 {
     control_committed(c);
+    spread_changed(c->spread);
     followers_changed(c->followers, endpoint);
 }
 
@@ -158,6 +160,7 @@ static void host_changed(void *arg)
 {
     struct control *c = arg;
     control_committed(c);
+    spread_changed(c->spread);
     lifecycle_hosts_changed(c->lifecycle);
 }
 
@@ -213,6 +216,7 @@ static void make_parts(struct control *c, const struct control_config *config, s
         .changed = host_changed,
         .arg = c,
     });
+    c->spread = spread_new(c->loop, c->store, &c->limits, c->hosts);
     c->routers = routers_new(&(struct routers_options){
         .loop = c->loop,
         .store = c->store,
@@ -258,6 +262,7 @@ enum pl_code control_start(struct control **out, struct loop *loop, struct rpc *
     rpc_server_set_serving(c->server, true);
     c->serving = true;
     scaling_changed(c->scaling);
+    spread_changed(c->spread);
     log_info("control_serves", LOG_STR("database", config->database),
              LOG_STR("database_id", store_database_id(c->store)), LOG_INT("version", store_version(c->store)));
     *out = pl_take(c);
@@ -277,6 +282,7 @@ void control_stop(struct control *c)
     if (!c)
         return;
     lifecycle_free(c->lifecycle);
+    spread_free(c->spread);
     followers_free(c->followers);
     routers_free(c->routers);
     hosts_free(c->hosts);

@@ -23,6 +23,7 @@ struct rpc;
 struct rpc_channel_options;
 struct rpc_server;
 struct scaling;
+struct spread;
 struct stats;
 struct store;
 
@@ -37,6 +38,7 @@ struct control {
     struct routers *routers;
     struct followers *followers;
     struct lifecycle *lifecycle;
+    struct spread *spread;
     struct stats *stats;
     struct history *history;
     struct alarms *alarms;

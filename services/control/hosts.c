@@ -184,11 +184,17 @@ const Pilotlight__Internal__V1__WorkerHost *hosts_find(const struct hosts *h, co
     return host ? host->message : NULL;
 }
 
-static bool offers(const struct host *host, const char *runtime)
+int64_t hosts_epoch(const struct hosts *h, const char *id)
 {
-    for (size_t i = 0; i < host->message->n_runtimes; i++)
-        if (strcmp(host->message->runtimes[i], runtime) == 0)
-            return !host->message->draining;
+    struct host *host = find(h, id);
+    return host ? host->epoch : 0;
+}
+
+bool hosts_offers(const Pilotlight__Internal__V1__WorkerHost *host, const char *runtime)
+{
+    for (size_t i = 0; i < host->n_runtimes; i++)
+        if (strcmp(host->runtimes[i], runtime) == 0)
+            return !host->draining;
     return false;
 }
 
@@ -200,6 +206,12 @@ static struct rpc_channel *channel_of(struct host *host)
     return host->channel;
 }
 
+struct rpc_channel *hosts_channel(struct hosts *h, const char *id)
+{
+    struct host *host = find(h, id);
+    return host ? channel_of(host) : NULL;
+}
+
 const Pilotlight__Internal__V1__WorkerHost *hosts_pick(struct hosts *h, const char *runtime, const char *avoid,
                                                        struct rpc_channel **out_channel)
 {
@@ -207,16 +219,16 @@ const Pilotlight__Internal__V1__WorkerHost *hosts_pick(struct hosts *h, const ch
     unsigned fit = 0, wanted = 0;
     HASH_ITER(hh, h->by_id, host, next)
     {
-        if (offers(host, runtime) && strcmp(host->id, avoid) != 0)
+        if (hosts_offers(host->message, runtime) && strcmp(host->id, avoid) != 0)
             fit++;
-        else if (offers(host, runtime))
+        else if (hosts_offers(host->message, runtime))
             avoided = host;
     }
     if (fit)
         wanted = h->turn++ % fit + 1;
     HASH_ITER(hh, h->by_id, host, next)
     {
-        if (wanted && offers(host, runtime) && strcmp(host->id, avoid) != 0 && --wanted == 0)
+        if (wanted && hosts_offers(host->message, runtime) && strcmp(host->id, avoid) != 0 && --wanted == 0)
             chosen = host;
     }
     if (!chosen)

@@ -11,6 +11,7 @@
 
 #include "pilotlight/internal/v1/watch.pb-c.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,6 +47,12 @@ const Pilotlight__Internal__V1__WorkerHost *hosts_find(const struct hosts *h, co
  * channel is borrowed. */
 const Pilotlight__Internal__V1__WorkerHost *hosts_pick(struct hosts *h, const char *runtime, const char *avoid,
                                                        struct rpc_channel **out_channel);
+/* Of one that holds a lease; borrowed. */
+struct rpc_channel *hosts_channel(struct hosts *h, const char *id);
+/* Grows with each start of the host; 0 when it holds no lease. */
+int64_t hosts_epoch(const struct hosts *h, const char *id);
+/* Whether it may be given instances of this runtime: it has it, and is not draining. */
+bool hosts_offers(const Pilotlight__Internal__V1__WorkerHost *host, const char *runtime);
 /* All, for a snapshot; the array is the caller's to free(), the messages are borrowed. */
 Pilotlight__Internal__V1__WorkerHost **hosts_list(const struct hosts *h, size_t *out_count);
 size_t hosts_count(const struct hosts *h);

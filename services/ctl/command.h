@@ -55,6 +55,7 @@ enum ctl_exit cmd_top(const struct args *a);
 enum ctl_exit cmd_cost(const struct args *a);
 enum ctl_exit cmd_cost_estimate(const struct args *a);
 enum ctl_exit cmd_logs(const struct args *a);
+enum ctl_exit cmd_doctor(const struct args *a);
 enum ctl_exit cmd_config_check(const struct args *a);
 enum ctl_exit cmd_completion(const struct args *a);
 enum ctl_exit cmd_version(const struct args *a);

@@ -57,6 +57,14 @@ static const struct args_option credentials_options[] = {
     { 0 },
 };
 
+static const struct args_option doctor_options[] = {
+    { 0, "runner", ARGS_TEXT, "FILE", .help = "pilotlight-runner; default: the one beside this program" },
+    { 0, "uid", ARGS_COUNT, "N", .fallback = "1900000000", .max = 2147483647,
+      .help = "the worker's sandbox_uid, default 1900000000" },
+    { 0, "cgroup-parent", ARGS_TEXT, "DIR", .help = "the worker's cgroup_parent; default: as it finds one itself" },
+    { 0 },
+};
+
 static const struct args_option apply_options[] = {
     { 'f', "file", ARGS_LIST, "FILE", .help = "manifest, or - for standard input; may be repeated" },
     { 0, "dry-run", ARGS_FLAG, .help = "show what would change and change nothing" },
@@ -420,6 +428,25 @@ const struct command commands[] = {
       shells,
       false,
       cmd_completion },
+    { "doctor",
+      "show what this machine can enforce on models",
+      "",
+      "Tries every part of the sandbox by starting an instance in it, as a worker host does when it starts, and shows "
+      "what works, what\n"
+      "does not and why, what that means, and what to change. Run it as the user, and in the place, that the worker "
+      "runs in: rights\n"
+      "and control groups are its own. Exits with 1 when something is missing; a worker with `sandbox: require` would "
+      "not start then.\n"
+      "\n"
+      "Examples:\n"
+      "  pilotlight doctor\n"
+      "  systemd-run --pipe --wait -p User=pilotlight -p Delegate=yes pilotlight doctor -o json\n",
+      { doctor_options, command_output_options },
+      0,
+      0,
+      NULL,
+      false,
+      cmd_doctor },
     { "version",
       "show the versions of this program and of the server",
       "",

@@ -48,29 +48,17 @@ static enum pl_code report_features(const struct spawner *s, bool require, struc
 
 static enum pl_code report_cgroups(const struct spawner *s, bool require, struct pl_err *err)
 {
-    static const struct {
-        unsigned bit;
-        const char *name, *lost;
-    } needed[] = {
-        { CGROUP_MEMORY, "memory",
-          "an instance limits its own memory (RLIMIT_DATA): files and page tables do not count, and it is refused "
-          "memory"
-          " instead of killed" },
-        { CGROUP_CPU, "cpu", "an instance takes as much CPU as it can get, whatever its memory size" },
-        { CGROUP_PIDS, "pids", "processes are limited by RLIMIT_NPROC only" },
-    };
     unsigned have = cgroups_controllers(s->cgroups);
 
-    for (size_t i = 0; i < PL_COUNT(needed); i++) {
-        if (have & needed[i].bit)
+    for (const struct cgroup_text *t = cgroup_texts; t->key; t++) {
+        if (have & t->controller)
             continue;
         if (require)
             return pl_fail(err, PL_PRECONDITION, "sandbox",
-                           "sandbox: 'require' cannot be kept: no %s control group (%s): %s", needed[i].name,
-                           cgroups_why_not(s->cgroups), needed[i].lost);
-        log_warn("sandbox_weaker", LOG_STR("missing", needed[i].name), LOG_STR("why", cgroups_why_not(s->cgroups)),
-                 LOG_STR("so", needed[i].lost),
-                 LOG_STR("advice", "run the worker as root, or in a cgroup that is delegated to it (Delegate=yes)"));
+                           "sandbox: 'require' cannot be kept: no %s control group (%s): %s", t->name,
+                           cgroups_why_not(s->cgroups), t->lost);
+        log_warn("sandbox_weaker", LOG_STR("missing", t->name), LOG_STR("why", cgroups_why_not(s->cgroups)),
+                 LOG_STR("so", t->lost), LOG_STR("advice", CGROUP_ADVICE));
     }
     return PL_OK;
 }

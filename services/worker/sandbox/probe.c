@@ -1,6 +1,7 @@
 /* Trying the whole thing, and leaving out what fails until it works. */
 #include "sandbox/probe.h"
 
+#include "base/time.h"
 #include "enter.h"
 #include "sandbox/model_mount.h"
 #include "sandbox/plan.h"
@@ -25,7 +26,8 @@
 /* How a trial ended. */
 struct outcome {
     bool up;
-    char step[96]; /* that failed; "" when clone3() itself did, or nothing was said */
+    int64_t took_us; /* from asking for it until it was up */
+    char step[96];   /* that failed; "" when clone3() itself did, or nothing was said */
     char why[160];
 };
 
@@ -164,6 +166,7 @@ static void ask(struct trial *t, int theirs, int log, struct outcome *out)
     struct zygote_assignment a = { .magic = ZYGOTE_MAGIC, .memory_size_mb = 1 };
     struct zygote_reply reply;
     pl_cleanup(pl_close_p) int model = -1;
+    int64_t began_us;
     char up[2];
 
     if (t->plan.models[0])
@@ -172,6 +175,7 @@ static void ask(struct trial *t, int theirs, int log, struct outcome *out)
         model = SANDBOX_HAS(t->plan.features, MODEL_MOUNT) ? sandbox_model_mount(t->folder, false)
                                                            : open(t->folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
     a.has_model = model >= 0;
+    began_us = pl_now_us();
     if (!send_with(t->control, &r, sizeof(r), (int[]){ theirs, log }, 2) ||
         !wait_for(t->control, &reply, sizeof(reply)))
         return;
@@ -182,6 +186,7 @@ static void ask(struct trial *t, int theirs, int log, struct outcome *out)
     t->instance = reply.pid;
     pl_close_p(&theirs);
     out->up = send_with(t->channel, &a, sizeof(a), &model, a.has_model) && wait_for(t->channel, up, sizeof(up));
+    out->took_us = pl_now_us() - began_us;
 }
 
 static void try_plan(const char *program, const struct sandbox_plan *plan, struct outcome *out)
@@ -301,6 +306,7 @@ enum pl_code sandbox_probe(struct sandbox_probe *out, const char *program, unsig
             return pl_fail(err, PL_PRECONDITION, "runner", "runner: no instance comes up on this host: %s", o.why);
     }
     out->features = plan.features;
+    out->start_us = o.took_us;
     return PL_OK;
 }
 

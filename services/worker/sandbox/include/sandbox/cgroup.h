@@ -24,6 +24,14 @@
 
 struct cgroups;
 
+/* What each controller is for, in words for people; ends with a row without a key. */
+struct cgroup_text {
+    unsigned controller;
+    const char *key, *name, *lost; /* 'lost': what is so without it */
+};
+extern const struct cgroup_text cgroup_texts[];
+#define CGROUP_ADVICE "run the worker as root, or in a cgroup that is delegated to it (Delegate=yes)"
+
 /* Never NULL. 'parent': the folder in which to make ours, version 2 only; "" = found as above. Removes what a dead
  * worker left there. */
 struct cgroups *cgroups_open(const char *parent);

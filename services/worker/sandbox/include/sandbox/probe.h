@@ -7,7 +7,9 @@
  *
  *     {"kind":"feature","key":"USER_NS","name":"user namespace","ok":true}
  *     {"kind":"feature","key":"NET_NS","name":...,"ok":false,"why":"...","lost":"...","advice":"..."}
- *     {"kind":"plan","features":1023,"uid":1900000000,"privileged":true}
+ *     {"kind":"limit","key":"MEMORY","name":"memory","ok":true}
+ *     {"kind":"plan","features":1023,"uid":1900000000,"privileged":true,"limits":"cgroup
+ * v2","start_us":900,"complete":true}
  *
  * Threads: one; makes processes, so never from a program that has started the RPC library. */
 #ifndef SANDBOX_PROBE_H
@@ -16,6 +18,7 @@
 #include "base/err.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* A user id that the usual ranges leave alone (1879048192..2147483647 belongs to nobody). */
 #define SANDBOX_DEFAULT_UID 1900000000
@@ -23,6 +26,7 @@
 struct sandbox_probe {
     unsigned features; /* bits of enum sandbox_feature that work together */
     bool privileged;
+    int64_t start_us;  /* how long that one instance took, from the request to its first word */
     char why[16][160]; /* of each feature that is missing: the step that failed, and how */
 };
 
