@@ -11,7 +11,7 @@ _pilotlight()
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} words= more=
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words="up credentials apply get describe delete invoke metrics top cost logs config completion version help"
+        words="up credentials apply get describe delete invoke metrics top cost logs config completion doctor version help"
         COMPREPLY=($(compgen -W "$words" -- "$cur"))
         return
     fi
@@ -197,6 +197,16 @@ _pilotlight()
             words="bash"
         fi
         ;;
+    "doctor")
+        case $prev in
+        --runner) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --cgroup-parent) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+        -o | --output) COMPREPLY=($(compgen -W "table json yaml name" -- "$cur")); return ;;
+        esac
+        if [[ $cur == -* ]]; then
+            words=" --runner --uid --cgroup-parent --output --help"
+        fi
+        ;;
     "version")
         case $prev in
         --tls-ca) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -213,7 +223,7 @@ _pilotlight()
         if [[ $cur == -* ]]; then
             words=" --help"
         elif [ "$COMP_CWORD" -eq 2 ]; then
-            words="exit-codes manifest up credentials apply get describe delete invoke metrics top cost logs config completion version help"
+            words="exit-codes manifest up credentials apply get describe delete invoke metrics top cost logs config completion doctor version help"
         fi
         ;;
     esac

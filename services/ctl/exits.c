@@ -9,7 +9,8 @@ static const struct {
     const char *meaning;
 } meanings[] = {
     { EXIT_OK, "done; `invoke`: every call was answered" },
-    { EXIT_FAILED, "failed in a way that has no code of its own; the message says how; `doctor`: part of the isolation is missing" },
+    { EXIT_FAILED,
+      "failed in a way that has no code of its own; the message says how; `doctor`: part of the isolation is missing" },
     { EXIT_USAGE, "wrong command, option or manifest; nothing was sent" },
     { EXIT_NOT_FOUND, "no such model, endpoint config, endpoint or variant" },
     { EXIT_THROTTLED, "refused by a concurrency limit (MAX_CONCURRENCY); repeat it later" },
