@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,6 +11,16 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+/* Sanitizers' allocators take new memory where the C library's would not. */
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || __has_feature(address_sanitizer)
+#define FAULTS_COUNT false
+#else
+#define FAULTS_COUNT true
+#endif
 
 static long faults(void)
 {
@@ -42,7 +53,7 @@ static void second_time_is_free(void **state)
     assert_true(serving_rehearse(s));
     before = faults();
     assert_true(serving_rehearse(s));
-    assert_true(faults() - before <= 4);
+    assert_true(faults() - before <= 4 || !FAULTS_COUNT);
     assert_int_equal(serving_run(s, -1), 2); /* no host at all */
 }
 
