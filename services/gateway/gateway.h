@@ -17,6 +17,7 @@
 #include "gateway_config.h"
 
 #include <stdatomic.h>
+#include <stddef.h>
 
 struct bucket_store;
 struct http;
@@ -37,6 +38,8 @@ struct gateway {
     struct upstream *upstream;
     struct bucket_store *buckets;
     _Atomic bool started;
+    unsigned char ids[64][16]; /* of requests to come */
+    size_t ids_left;
     struct metrics_counter *calls, *failed_auth;
     struct metrics_histogram *seconds;
 };

@@ -143,14 +143,19 @@ static bool read_input(struct aws_call *c)
 
 /* ---- the handlers of http.h ---- */
 
-static void make_request_id(char out[37])
+/* Random bytes for many ids are fetched at once. */
+static void make_request_id(struct gateway *g, char out[37])
 {
-    unsigned char b[16];
+    unsigned char *b;
     char hex[33];
-    pl_random(b, sizeof(b));
+    if (g->ids_left == 0) {
+        pl_random(g->ids, sizeof(g->ids));
+        g->ids_left = PL_COUNT(g->ids);
+    }
+    b = g->ids[--g->ids_left];
     b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
     b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-    pl_hex(b, sizeof(b), hex);
+    pl_hex(b, sizeof(g->ids[0]), hex);
     (void)snprintf(out, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
 }
 
@@ -179,7 +184,7 @@ static void begin(void *app, struct http_request *r)
     c->http = r;
     c->arena = http_arena(r);
     c->account = g->config->account_id;
-    make_request_id(c->request_id);
+    make_request_id(g, c->request_id);
     metrics_add(g->calls, 1);
     if (refuse_cbor(r))
         return;
