@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 import time
+import urllib.request
 
 import grpc
 import pytest
@@ -236,6 +237,34 @@ def test_worker_dies_with_calls_in_flight(stack, sample, name):
     assert sum(s.in_flight for s in stack.stats(name)) == 0
 
 
+def test_worker_dies_while_it_proves_a_model(stack, sample, name):
+    stack.start()
+    stack.create_model(name, models.SAMPLE_URI)
+    stack.create_config(name, variant_of(name))
+    stack.create_endpoint(name)
+    stack.kill("worker")
+    stack.start("worker")
+    assert stack.settled(name, suite.PATIENCE * 2)[1] == "IN_SERVICE"
+    assert wait_until(lambda: stack.invoke(name, sample.row(0), timeout=suite.PATIENCE), "it serves").body == sample.answer(0)
+
+
+def test_zygotes_and_blank_processes_die_and_come_again(stack, sample, name):
+    """What instances are made from: those that are there go on, and the next one is made anew."""
+    stack.start()
+    stack.serve(name, models.SAMPLE_URI)
+    stack.invoke(name, sample.row(0))
+    (instance,) = stack.the_runners(1)
+    for pid in set(suite.descendants(stack.pid("worker"))) - {instance}:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    warm = stack.invoke(name, sample.row(1), timeout=suite.PATIENCE)
+    assert warm.body == sample.answer(1) and not warm.timings.cold
+    os.kill(instance, signal.SIGKILL)
+    wait_until(lambda: not stack.instances(name), "the router knows")
+    cold = stack.invoke(name, sample.row(2), timeout=suite.PATIENCE)
+    assert cold.body == sample.answer(2) and cold.timings.cold
+
+
 def test_no_worker_is_a_clear_error_that_comes_in_time(stack, sample, name):
     stack.start()
     stack.serve(name, models.SAMPLE_URI)
@@ -291,6 +320,20 @@ def test_router_dies_with_a_call_in_flight(stack, sample, name):
     stack.start("router")
     wait_until(lambda: len(stack.idle(name)) == 1, "an instance is warm")
     assert stack.invoke(name, sample.row(1)).body == sample.answer(1)
+
+
+def test_router_dies_while_an_instance_starts(stack, sample, name):
+    """Nobody hears of what it has asked for: the next router finds the instance, or there is none."""
+    stack.start()
+    stack.serve(name, models.SAMPLE_URI)
+    for i in range(5):
+        call = stack.inference.Invoke.future(endpoint_name=name, body=sample.row(i), timeout=suite.PATIENCE)
+        stack.kill("router")
+        with contextlib.suppress(grpc.RpcError):
+            assert call.result().body == sample.answer(i)  # or it was faster
+        stack.start("router")
+        assert wait_until(lambda: stack.invoke(name, sample.row(i), timeout=suite.PATIENCE), "it serves").body == sample.answer(i)
+        wait_until(lambda: len(stack.runners()) == len(stack.instances()), "every process is one that the router knows")
 
 
 def test_torn_snapshot_is_told_and_not_believed(stack, sample, name):
@@ -409,6 +452,20 @@ def test_up_starts_again_what_dies(tmp_path, sample, name, service):
         os.kill(dead, signal.SIGKILL)
         wait_until(lambda: up.pid(service) not in (None, dead) and up.health(service).Check(service="", timeout=2).status == 1, f"{service} serves again")
         assert wait_until(lambda: up.invoke(name, sample.row(0), timeout=5), "it serves").body == sample.answer(0)
+    finally:
+        assert up.stop() == 0
+
+
+def test_up_starts_the_gateway_again(tmp_path):
+    def ready():
+        with urllib.request.urlopen(f"http://{up.admin('gateway')}/readyz", timeout=2) as answer:
+            return answer.status == 200
+
+    up = suite.Up(tmp_path).start()
+    try:
+        dead = up.pid("gateway")
+        os.kill(dead, signal.SIGKILL)
+        wait_until(lambda: up.pid("gateway") not in (None, dead) and ready(), "the gateway serves again")
     finally:
         assert up.stop() == 0
 
