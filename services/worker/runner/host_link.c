@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -60,14 +61,26 @@ bool host_link_warm(struct host_link *l)
     return true;
 }
 
+/* Sleeps in poll(), not in recv(): when the host reads our answer, its end of the socketpair wakes whoever waits on ours
+ * (there is room to write again), and only poll() knows that this is not what we wait for. In recv() that would be a
+ * second wake-up for each request, for nothing. */
+static void await_bytes(int fd)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+
+    (void)poll(&p, 1, -1); /* whatever it says, recv() tells more */
+}
+
 /* Receives until 'need' bytes are there; more may come along. */
 static enum link_event fill(struct host_link *l, size_t need)
 {
     if (!reserve(l, need))
         return LINK_BROKEN;
     while (l->in_len < need) {
-        ssize_t n = recv(l->fd, l->in + l->in_len, l->in_cap - l->in_len, 0);
+        ssize_t n;
 
+        await_bytes(l->fd);
+        n = recv(l->fd, l->in + l->in_len, l->in_cap - l->in_len, 0);
         if (n > 0)
             l->in_len += (size_t)n;
         else if (n == 0 || errno == ECONNRESET)
