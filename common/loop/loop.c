@@ -37,6 +37,7 @@ struct loop *loop_new(unsigned job_threads)
     fds_init(&l->fds);
     signals_init(&l->signals);
     tasks_init(&l->tasks);
+    list_init(&l->later);
     jobs_init(&l->jobs, job_threads > 0 ? job_threads : JOB_THREADS);
     l->wake = (struct loop_fd){ .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), .ready = woken };
     if (l->wake.fd < 0)
@@ -65,7 +66,7 @@ void loop_free(struct loop *l)
 
 void loop_enter(struct loop *l)
 {
-    assert(atomic_load_explicit(&l->turn.holder, memory_order_relaxed) != turn_self());
+    assert(!loop_taken(l));
     turn_take(&l->turn);
     if (l->setting_up && l->maker == turn_self())
         l->setting_up = false;
@@ -73,8 +74,14 @@ void loop_enter(struct loop *l)
 
 void loop_leave(struct loop *l)
 {
-    assert(atomic_load_explicit(&l->turn.holder, memory_order_relaxed) == turn_self());
+    assert(loop_taken(l));
+    tasks_run_later(l);
     turn_give(&l->turn);
+}
+
+bool loop_taken(const struct loop *l)
+{
+    return atomic_load_explicit(&l->turn.holder, memory_order_relaxed) == turn_self();
 }
 
 bool loop_held(const struct loop *l)
@@ -92,6 +99,7 @@ void loop_assert_turn(const struct loop *l)
 
 void loop_let_others(struct loop *l)
 {
+    tasks_run_later(l);
     if (!turn_wanted(&l->turn))
         return;
     turn_give(&l->turn);

@@ -67,14 +67,16 @@ struct loop {
     struct fds fds;
     struct signals signals;
     struct tasks tasks;
+    struct list later; /* of struct loop_task: before the turn is given away */
     struct jobs jobs;
 };
 
 /* loop.c */
 void loop_assert_turn(const struct loop *l);
-void loop_wake(struct loop *l);       /* any thread: out of epoll_wait(), if it is there */
-void loop_pend(struct loop *l);       /* any thread: 'pending', and wake */
-void loop_let_others(struct loop *l); /* between two callbacks: gives and takes the turn if somebody wants it */
+void loop_wake(struct loop *l); /* any thread: out of epoll_wait(), if it is there */
+void loop_pend(struct loop *l); /* any thread: 'pending', and wake */
+/* Between two callbacks: what was to be done later, and gives and takes the turn if somebody wants it. */
+void loop_let_others(struct loop *l);
 
 void timers_done(struct timers *t);
 void timers_fire(struct loop *l);
@@ -91,6 +93,7 @@ void signals_done(struct signals *s);
 void tasks_init(struct tasks *t);
 void tasks_done(struct tasks *t);
 void tasks_run(struct loop *l);
+void tasks_run_later(struct loop *l);
 
 void jobs_init(struct jobs *j, unsigned threads);
 void jobs_done(struct jobs *j);

@@ -1,5 +1,7 @@
 #include "loop_private.h"
 
+#include <assert.h>
+
 void tasks_init(struct tasks *t)
 {
     pthread_mutex_init(&t->lock, NULL);
@@ -40,6 +42,21 @@ static struct loop_task *next(struct tasks *t)
     }
     pthread_mutex_unlock(&t->lock);
     return first;
+}
+
+void loop_later(struct loop *l, struct loop_task *t)
+{
+    assert(loop_taken(l));
+    if (!waits(t))
+        list_push_back(&l->later, &t->link);
+}
+
+void tasks_run_later(struct loop *l)
+{
+    for (struct loop_task *t; (t = list_first(&l->later, struct loop_task, link));) {
+        list_remove(&t->link);
+        t->run(t);
+    }
 }
 
 /* Those that wait now; what they post in turn comes after the descriptors had theirs. */

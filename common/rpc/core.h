@@ -15,15 +15,25 @@
 /* ---- runtime ---- */
 
 /* Every tag is one of these, embedded in the call, channel or server that waits; the field it sits in says what for.
- * 'done' runs on the pump thread with the turn. 'ok' is the core's: false means that the operation cannot happen any
- * more (a stream has ended, a server shuts down), never that a call failed. */
+ * 'done' runs with the turn, on the pump thread or, for what a thread that has the turn sent itself, on that one as
+ * soon as its callback is over. 'ok' is the core's: false means that the operation cannot happen any more (a stream has
+ * ended, a server shuts down), never that a call failed. */
 struct rpc_completion {
+    grpc_completion_queue_functor core; /* first: the tag is its address */
     void (*done)(struct rpc_completion *c, bool ok);
+    struct rpc *rpc;
+    struct rpc_completion *next; /* among those that are over */
+    bool ok;
 };
+void rpc_completion_init(struct rpc_completion *c, struct rpc *r, void (*done)(struct rpc_completion *c, bool ok));
 
 struct loop *rpc_loop(struct rpc *r);
 struct metrics *rpc_metrics(struct rpc *r);
+/* The pump's: requests and replies of clients, arrivals of calls. */
 grpc_completion_queue *rpc_queue(struct rpc *r);
+/* For what a call of a server sends and hears. It is no queue for the pump: an answer is mostly on its way when
+ * grpc_call_start_batch() returns, and the thread that gave it finishes the call, instead of waking the pump for it. */
+grpc_completion_queue *rpc_call_queue(struct rpc *r);
 /* One for each server and channel that still waits for completions: rpc_free() waits for them. */
 void rpc_hold(struct rpc *r);
 void rpc_release(struct rpc *r);

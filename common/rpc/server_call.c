@@ -43,11 +43,11 @@ static bool call_reads_first(const struct server_method *m)
 void call_arm(struct rpc_server *s, struct server_method *m)
 {
     struct rpc_call *c = PL_NEW(struct rpc_call);
-    grpc_completion_queue *q = rpc_queue(s->rpc);
+    grpc_completion_queue *q = rpc_call_queue(s->rpc), *arrivals = rpc_queue(s->rpc);
     grpc_call_error failed;
-    c->arrived.done = call_arrived;
-    c->closed.done = call_closed;
-    c->sent.done = call_sent;
+    rpc_completion_init(&c->arrived, s->rpc, call_arrived);
+    rpc_completion_init(&c->closed, s->rpc, call_closed);
+    rpc_completion_init(&c->sent, s->rpc, call_sent);
     c->cancel_soon.run = call_cancel_soon;
     list_init(&c->link);
     c->server = s;
@@ -55,13 +55,14 @@ void call_arm(struct rpc_server *s, struct server_method *m)
     grpc_metadata_array_init(&c->headers);
     if (m->row) {
         c->path = m->row->path;
-        failed = grpc_server_request_registered_call(s->core, m->registered, &c->core, &c->deadline, &c->headers,
-                                                     call_reads_first(m) ? &c->payload : NULL, q, q, &c->arrived);
+        failed =
+            grpc_server_request_registered_call(s->core, m->registered, &c->core, &c->deadline, &c->headers,
+                                                call_reads_first(m) ? &c->payload : NULL, q, arrivals, &c->arrived);
     } else {
         c->path = "";
         c->details = PL_NEW(grpc_call_details);
         grpc_call_details_init(c->details);
-        failed = grpc_server_request_call(s->core, &c->core, c->details, &c->headers, q, q, &c->arrived);
+        failed = grpc_server_request_call(s->core, &c->core, c->details, &c->headers, q, arrivals, &c->arrived);
     }
     if (failed != GRPC_CALL_OK)
         pl_die("rpc: cannot wait for calls of %s: %s", c->path, grpc_call_error_to_string(failed));

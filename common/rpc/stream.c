@@ -39,8 +39,8 @@ void stream_init(struct rpc_call *c)
 {
     struct rpc_stream *s = PL_NEW(struct rpc_stream);
     s->call = c;
-    s->wrote.done = stream_wrote;
-    s->received.done = stream_received;
+    rpc_completion_init(&s->wrote, c->server->rpc, stream_wrote);
+    rpc_completion_init(&s->received, c->server->rpc, stream_received);
     list_init(&s->queue);
     c->stream = s;
 }

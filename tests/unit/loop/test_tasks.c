@@ -1,4 +1,5 @@
 #include "rig.h"
+#include "turn.h"
 
 #include <stdlib.h>
 
@@ -125,6 +126,78 @@ static void test_a_sleeping_loop_is_woken_once(void **state)
     loop_free(g.loop);
 }
 
+/* ---- later ---- */
+
+struct late {
+    struct loop_task task;
+    struct loop *loop;
+    struct late *next; /* done later by this one */
+    const void *thread;
+    unsigned count;
+    bool held;
+};
+
+static void run_late(struct loop_task *t)
+{
+    struct late *late = PL_CONTAINER(t, struct late, task);
+    late->count++;
+    late->held = loop_taken(late->loop);
+    late->thread = turn_self();
+    if (late->next)
+        loop_later(late->loop, &late->next->task);
+}
+
+static void test_later_is_before_the_turn_is_given_away(void **state)
+{
+    (void)state;
+    struct loop *l = loop_new(0);
+    struct late second = { .task.run = run_late, .loop = l };
+    struct late first = { .task.run = run_late, .loop = l, .next = &second };
+    loop_enter(l);
+    loop_later(l, &first.task);
+    loop_later(l, &first.task);       /* waits already */
+    assert_int_equal(first.count, 0); /* never inside the function that asks for it */
+    loop_leave(l);
+    assert_int_equal(first.count, 1);
+    assert_int_equal(second.count, 1);
+    assert_true(first.held && second.held);
+    assert_ptr_equal(second.thread, turn_self());
+    loop_free(l);
+}
+
+static struct {
+    struct loop_task task, after;
+    struct late late;
+    unsigned late_count_after;
+} ordered;
+
+static void ask_for_later(struct loop_task *t)
+{
+    (void)t;
+    loop_later(ordered.late.loop, &ordered.late.task);
+}
+
+static void look_and_stop(struct loop_task *t)
+{
+    (void)t;
+    ordered.late_count_after = ordered.late.count;
+    loop_stop(ordered.late.loop);
+}
+
+static void test_later_is_before_the_next_callback(void **state)
+{
+    (void)state;
+    struct loop *l = loop_new(0);
+    ordered.late = (struct late){ .task.run = run_late, .loop = l };
+    ordered.task.run = ask_for_later;
+    ordered.after.run = look_and_stop;
+    loop_post(l, &ordered.task);
+    loop_post(l, &ordered.after);
+    loop_run(l);
+    assert_int_equal(ordered.late_count_after, 1);
+    loop_free(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +205,8 @@ int main(void)
         cmocka_unit_test(test_one_that_waits_is_not_posted_twice),
         cmocka_unit_test(test_those_that_wait_at_the_end_are_forgotten),
         cmocka_unit_test(test_a_sleeping_loop_is_woken_once),
+        cmocka_unit_test(test_later_is_before_the_turn_is_given_away),
+        cmocka_unit_test(test_later_is_before_the_next_callback),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

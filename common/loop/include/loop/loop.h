@@ -37,7 +37,8 @@ void loop_stop(struct loop *l); /* any thread */
 /* Take and give the turn. Not recursive; asserts in debug builds. */
 void loop_enter(struct loop *l);
 void loop_leave(struct loop *l);
-bool loop_held(const struct loop *l); /* by the calling thread; for asserts */
+bool loop_taken(const struct loop *l); /* by the calling thread */
+bool loop_held(const struct loop *l);  /* the same, and true for the thread that sets up; for asserts */
 
 /* ---- timers: monotonic milliseconds (pl_now_ms), never early ---- */
 struct loop_timer {
@@ -71,6 +72,11 @@ struct loop_task {
     void (*run)(struct loop_task *t);
 };
 void loop_post(struct loop *l, struct loop_task *t);
+
+/* With the turn taken by this thread: runs 'run' as soon as the callback that it is in has returned, before the turn
+ * can go to anybody else. For what must not happen inside the function that found it, and should not cost a switch of
+ * threads. */
+void loop_later(struct loop *l, struct loop_task *t);
 
 /* ---- jobs: 'work' on a pool thread without the turn, then 'done' with it ---- */
 struct loop_job {

@@ -8,9 +8,10 @@
  * exactly once.
  *
  * Threads: one pump thread waits on the completion queue and takes the loop's turn (loop/loop.h) around each callback,
- * so handlers and client callbacks run with the turn and may touch the service's state. All functions here are called
- * with the turn, unless they say otherwise. Handlers must not block: a blocked turn stalls every call of the process.
- * A callback is always asynchronous: never from inside the function that asked for it. */
+ * so handlers and client callbacks run with the turn and may touch the service's state. How an answer fares is heard by
+ * the thread that gave it, once its own callback has returned (runtime.c): that one need not wake the pump. All
+ * functions here are called with the turn, unless they say otherwise. Handlers must not block: a blocked turn stalls
+ * every call of the process. A callback is always asynchronous: never from inside the function that asked for it. */
 #ifndef RPC_RPC_H
 #define RPC_RPC_H
 
