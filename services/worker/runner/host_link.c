@@ -61,9 +61,9 @@ bool host_link_warm(struct host_link *l)
     return true;
 }
 
-/* Sleeps in poll(), not in recv(): when the host reads our answer, its end of the socketpair wakes whoever waits on ours
- * (there is room to write again), and only poll() knows that this is not what we wait for. In recv() that would be a
- * second wake-up for each request, for nothing. */
+/* Sleeps in poll(), not in recv(): when the host reads our answer, its end of the socketpair wakes whoever waits on
+ * ours (there is room to write again), and only poll() knows that this is not what we wait for. In recv() that would be
+ * a second wake-up for each request, for nothing. */
 static void await_bytes(int fd)
 {
     struct pollfd p = { .fd = fd, .events = POLLIN };
