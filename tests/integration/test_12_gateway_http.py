@@ -59,6 +59,17 @@ def test_within_the_clock_skew_is_fine(aws):
         assert aws.target("ListModels", {}, when=minutes_from_now(minutes))[0] == 200
 
 
+def test_a_signature_is_good_for_one_request(aws):
+    """Sent again it is the same request, as with AWS; on another body, path or operation it is none."""
+    body, headers = b'{"MaxResults": 5}', {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "SageMaker.ListModels"}
+    signed = aws.signed("POST", "/", body, headers)
+    assert [aws.request("POST", "/", body, signed, service=None)[0] for _ in range(2)] == [200, 200]
+    for method, path, other, change in (("POST", "/", b'{"MaxResults": 6}', {}), ("POST", "/endpoints/x/invocations", body, {}), ("POST", "/?a=b", body, {}),
+                                        ("POST", "/", body, {"X-Amz-Target": "SageMaker.ListEndpoints"}), ("POST", "/", body, {"Host": "elsewhere"}), ("PUT", "/b", body, {})):
+        status, _, out = aws.request(method, path, other, {**signed, **change}, service=None)
+        assert status == 403 and (b"InvalidSignatureException" in out or b"SignatureDoesNotMatch" in out or b"calculated does not match" in out), (method, path, other, change, out)
+
+
 @pytest.mark.parametrize("authorization, why", [
     ("Bearer x", "requires the algorithm 'AWS4-HMAC-SHA256'"),
     ("AWS4-HMAC-SHA256 SignedHeaders=host, Signature=" + "0" * 64, "requires 'Credential' parameter"),

@@ -376,6 +376,23 @@ def test_weights_and_capacities(aws, artifacts, name):
     assert [v["CurrentWeight"] for v in aws.sagemaker.describe_endpoint(EndpointName=name)["ProductionVariants"]] == [1, 1]
 
 
+def test_deployment_configs_are_accepted_and_limits_of_updates(aws, artifacts, name):
+    aws.create_model(name, artifacts.model(seed=8)[0])
+    for config, memory in ((name, 2048), (f"{name}-2", 3072)):
+        aws.sagemaker.create_endpoint_config(EndpointConfigName=config, ProductionVariants=[serverless(name, memory)])
+    plan = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}}}
+    aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name, DeploymentConfig=plan)
+    aws.in_service(name)
+    assert aws.sagemaker.describe_endpoint(EndpointName=name)["LastDeploymentConfig"] == plan
+    aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-2", DeploymentConfig=plan, RetainDeploymentConfig=True)
+    aws.in_service(name)
+    for change, text in (({"ExcludeRetainedVariantProperties": [{"VariantPropertyType": "DesiredWeight"}] * 4}, "Member must have length less than or equal to 3"),
+                         ({"ExcludeRetainedVariantProperties": [{"VariantPropertyType": "Colour"}]}, "Member must satisfy enum value set"),
+                         ({"EndpointConfigName": "x" * 64}, "Member must have length less than or equal to 63"),
+                         ({"EndpointConfigName": "none"}, "Could not find endpoint configuration")):
+        refused(aws.sagemaker.update_endpoint, "ValidationException", text, **{"EndpointName": name, "EndpointConfigName": name, **change})
+
+
 # ---- lists ----
 
 def test_lists_pages_and_filters(aws):
@@ -463,6 +480,13 @@ REFUSED_HEADERS = [
 @pytest.mark.parametrize("fields, text", REFUSED_HEADERS)
 def test_headers_that_are_refused(aws, endpoint, fields, text):
     refused(aws.invoke, "ValidationError", text, name=endpoint, body=b"1", **fields)
+
+
+@pytest.mark.parametrize("header", ["X-Amzn-SageMaker-Inference-Component", "X-Amzn-SageMaker-Session-Id"])
+@pytest.mark.parametrize("path", ["invocations", "invocations-response-stream"])
+def test_headers_that_only_newer_clients_send(aws, endpoint, header, path):
+    status, headers, body = aws.request("POST", f"/endpoints/{endpoint}/{path}", b"1", {header: "x"})
+    assert (status, headers["x-amzn-errortype"]) == (400, "ValidationError") and f"{header} cannot be used" in json.loads(body)["Message"]
 
 
 def test_endpoints_that_are_not_there(aws):
