@@ -15,13 +15,16 @@
 
 /* As long as an endpoint may take to start (start timeout, 180 s) leaves room for the start itself. */
 #define COMPILE_TIMEOUT_MS 90000
+/* At a time, also on a machine with many processors: each may take as much memory as the largest instance. */
+#define MAX_RUNNING 4
 
 struct forests {
     struct loop *loop;
     struct cache *cache;
     struct spawner *spawner;
     const struct worker_stats *stats;
-    struct list compilations;
+    struct list compilations; /* in order of coming */
+    unsigned running, max_running;
     bool shut;
     void (*idle)(void *arg); /* NULL: told already, or not asked for */
     void *idle_arg;
@@ -35,6 +38,7 @@ struct compilation {
     struct cache_item *item; /* one use */
     struct compiling *compiling;
     struct loop_task begin;
+    bool running;
     char path[PATH_MAX]; /* tmp folder; "" = none of ours */
     int64_t start_ms;
 };
@@ -47,6 +51,20 @@ struct forest_wait {
 
 /* ---- the end ---- */
 
+/* The first that waits for its turn, now that one is free. */
+static void next_one(struct forests *f)
+{
+    list_each(it, &f->compilations)
+    {
+        struct compilation *c = list_entry(it, struct compilation, link);
+
+        if (c->running)
+            continue;
+        loop_post(f->loop, &c->begin);
+        return;
+    }
+}
+
 static void land(struct compilation *c)
 {
     struct forests *f = c->owner;
@@ -54,6 +72,8 @@ static void land(struct compilation *c)
     struct forest_wait *w;
 
     list_remove(&c->link);
+    f->running -= c->running;
+    next_one(f);
     while ((w = list_first(&c->waits, struct forest_wait, link))) {
         list_remove(&w->link);
         w->done(w->arg, took_ms);
@@ -123,11 +143,20 @@ static enum pl_code start(struct compilation *c, struct pl_err *err)
 static void begin(struct loop_task *t)
 {
     struct compilation *c = PL_CONTAINER(t, struct compilation, begin);
+    struct forests *f = c->owner;
     struct pl_err err;
 
-    if (cache_item_compiled(c->item))
+    if (cache_item_compiled(c->item)) {
         land(c);
-    else if (start(c, &err) != PL_OK)
+        return;
+    }
+    if (f->running == f->max_running && !f->shut)
+        return; /* until another one lands */
+    f->running++;
+    c->running = true;
+    if (f->running < f->max_running)
+        next_one(f);
+    if (start(c, &err) != PL_OK)
         give_up(c, &err);
 }
 
@@ -198,6 +227,8 @@ void forests_shut(struct forests *f, void (*idle)(void *arg), void *arg)
 
         if (c->compiling)
             compiling_cancel(c->compiling);
+        else if (!c->running)
+            loop_post(f->loop, &c->begin); /* which sees it */
     }
     if (list_empty(&f->compilations))
         loop_post(f->loop, &f->idle_task);
@@ -206,11 +237,13 @@ void forests_shut(struct forests *f, void (*idle)(void *arg), void *arg)
 struct forests *forests_new(struct loop *l, struct cache *c, struct spawner *s, const struct worker_stats *stats)
 {
     struct forests *f = PL_NEW(struct forests);
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
     f->loop = l;
     f->cache = c;
     f->spawner = s;
     f->stats = stats;
+    f->max_running = processors > MAX_RUNNING ? MAX_RUNNING : processors > 1 ? (unsigned)processors : 1;
     f->idle_task.run = tell_idle;
     list_init(&f->compilations);
     return f;

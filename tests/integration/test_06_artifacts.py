@@ -228,6 +228,25 @@ def test_private_file_is_taken_from_folders_that_are_named(stack, tmp_path, name
     assert named or "file_roots" in endpoint.failure_reason
 
 
+def test_models_are_compiled_a_few_at_a_time(stack, artifacts, name):
+    """A compiler may take as much memory as the largest instance: many at once would be the end of the host."""
+    stack.start()
+    names = [f"{name}-{i}" for i in range(10)]
+    for i, each in enumerate(names):
+        stack.create_model(each, artifacts.model(20 + i)[0])
+        stack.create_config(each, variant_of(each))
+    for each in names:
+        stack.create_endpoint(each)
+    seen = [0]
+
+    def all_serve():
+        seen.append(list(suite.descendants(stack.pid("worker")).values()).count("pl-compile"))
+        return all(stack.status(each) == "IN_SERVICE" for each in names)
+
+    wait_until(all_serve, "all serve", every=0.001)
+    assert max(seen) <= min(4, os.cpu_count()), seen
+
+
 def test_artifact_over_the_hosts_limit(stack, name):
     stack.settings["worker"]["artifact_limit"] = "10KiB"
     stack.start()
