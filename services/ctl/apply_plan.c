@@ -95,6 +95,8 @@ enum pl_code apply_plan_make(struct apply_plan *out, struct client *c, const str
         enum pl_code code = api_get(c, s->item->kind, manifest_name(s->item), &s->live, err);
         if (code != PL_OK && code != PL_NOT_FOUND) {
             apply_plan_done(&p);
+            if (code == PL_INVALID) /* the name: it is in the manifest */
+                (void)pl_err_prefix(err, "%s:%zu: %s", m->items[i].source, m->items[i].line, m->items[i].kind->title);
             return code;
         }
     }

@@ -98,6 +98,11 @@ def test_wrong_manifest_is_told_with_its_line_and_sends_nothing(cli, up, tmp_pat
     assert up.gone(name)
 
 
+def test_name_that_the_server_refuses_is_told_with_its_place(cli, tmp_path):
+    refused = cli("apply", "-f", manifest(tmp_path, "no_name"))
+    assert refused.returncode == FAILED and "manifest.yaml:1: Model: name \"no_name\"" in refused.stderr, refused.stderr
+
+
 def test_replacing_by_what_the_server_refuses_loses_nothing(cli, up, tmp_path, name):
     assert cli("apply", "-f", manifest(tmp_path, name)).returncode == OK
     refused = cli("apply", "--replace", "-f", manifest(tmp_path, name, max_concurrency=201))
