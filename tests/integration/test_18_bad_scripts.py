@@ -29,7 +29,7 @@ def output_fn(prediction, accept):
 @pytest.fixture(scope="module")
 def up(tmp_path_factory):
     """As everywhere, but who hangs while it is proven is given up after seconds."""
-    running = suite.Up(tmp_path_factory.mktemp("up"), "--set", "control.prepare_timeout=10s").start()
+    running = suite.Up(tmp_path_factory.mktemp("up"), "--set", "control.prepare_timeout=40s").start()
     yield running
     code = running.stop()
     assert code == 0, f"pilotlight up ended with {code}:\n{running.program.tail()}\n{running.logs()}"
@@ -68,7 +68,7 @@ def failure(up, artifacts, name):
         up.create_model(name, custom.archive(artifacts, code, files), runtime="python")
         up.create_config(name, suite.variant_of(name, **variant))
         up.create_endpoint(name)
-        endpoint, status = up.settled(name)
+        endpoint, status = up.settled(name, suite.PATIENCE * 4)
         assert status == "FAILED"
         return endpoint.failure_reason
     return deploy
