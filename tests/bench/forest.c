@@ -67,7 +67,7 @@ static void *read_whole(const char *path, size_t *out_n)
 {
     FILE *f = fopen(path, "rb");
     char *bytes;
-    long n;
+    long n = 0;
 
     if (!f || fseek(f, 0, SEEK_END) != 0 || (n = ftell(f)) <= 0 || (size_t)n > MAX_BYTES)
         stop(path, "cannot be read");

@@ -14,8 +14,10 @@ import subprocess
 import threading
 import time
 
-# Between calls nobody waits on a channel's sockets but gRPC's backup poller, every 5 s unless told otherwise.
-os.environ.setdefault("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "50")
+# Between calls nobody waits on the sockets of a Python channel but gRPC's backup poller, every 5 s unless told otherwise.
+# The programs must not inherit it: they always poll, and would wake twenty times a second for nothing.
+BACKUP_POLL = "GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS"
+os.environ.setdefault(BACKUP_POLL, "50")
 
 import grpc  # noqa: E402
 
@@ -33,6 +35,11 @@ CHANNEL = [("grpc.max_receive_message_length", 16 << 20), ("grpc.max_send_messag
 
 class Late(AssertionError):
     """Something that had to happen did not, in a time that only a hang takes."""
+
+
+def environment(extra=None):
+    """What the product's programs see: ours without what is meant for the clients in this process."""
+    return {**{key: value for key, value in os.environ.items() if key != BACKUP_POLL}, **(extra or {})}
 
 
 def wait_until(condition, what, patience=None, every=0.02):
@@ -116,7 +123,7 @@ class Program:
         self.output = open(self.log, "ab")
         self.before = self.output.tell()  # of the log: what earlier runs wrote
         self.process = subprocess.Popen([str(a) for a in arguments], stdout=self.output, stderr=subprocess.STDOUT,
-                                        stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
+                                        stdin=subprocess.DEVNULL, env=environment(env))
         self.pid = self.process.pid
 
     def tail(self, lines=40):
@@ -367,6 +374,6 @@ def to_yaml(settings):
 
 def command(*arguments, server=None, stdin=None, timeout=None, env=None):
     """Runs `pilotlight`; returns the completed process with text output."""
-    environment = {**os.environ, **({"PILOTLIGHT_SERVER": f"127.0.0.1:{server}"} if server else {}), **(env or {})}
+    seen = environment({**({"PILOTLIGHT_SERVER": f"127.0.0.1:{server}"} if server else {}), **(env or {})})
     return subprocess.run([str(BIN / "pilotlight"), *map(str, arguments)], input=stdin, capture_output=True, text=True,
-                          timeout=timeout or PATIENCE * 4, env=environment)
+                          timeout=timeout or PATIENCE * 4, env=seen)

@@ -68,7 +68,8 @@ static void await_bytes(int fd)
 {
     struct pollfd p = { .fd = fd, .events = POLLIN };
 
-    (void)poll(&p, 1, -1); /* whatever it says, recv() tells more */
+    if (fd >= 0)               /* poll() would wait for ever on what is no descriptor */
+        (void)poll(&p, 1, -1); /* whatever it says, recv() tells more */
 }
 
 /* Receives until 'need' bytes are there; more may come along. */
