@@ -92,7 +92,7 @@ def test_the_article(up, client, artifacts):
     # ---- a custom model with its own inference code ----
     cancer = custom.BreastCancer()
     archive = custom.archive(artifacts, files=cancer.files).removeprefix("file://")
-    source = artifacts.tar(models.entry("inference.py", custom.script("breast_cancer.py"))).removeprefix("file://")
+    source = artifacts.tar(models.entry("inference.py", custom.sample_script())).removeprefix("file://")
     s3.upload_file(archive, bucket, "models/sklearn-model/model.tar.gz")
     s3.upload_file(source, bucket, "sklearn-serverless/sourcedir.tar.gz")
     sagemaker.create_model(ModelName="sklearn", ExecutionRoleArn=role, PrimaryContainer={
