@@ -1,30 +1,9 @@
 #include "monitoring_shapes.h"
 
+#include "shape_literals.h"
+
 #include <ctype.h>
 #include <string.h>
-
-#define STRING(lo, hi)                                                                                                 \
-    {                                                                                                                  \
-        .type = SHAPE_STRING, .min = (lo), .max = (hi)                                                                 \
-    }
-#define ENUM(list)                                                                                                     \
-    {                                                                                                                  \
-        .type = SHAPE_STRING, .values = (list)                                                                         \
-    }
-#define LIST(lo, hi, of)                                                                                               \
-    {                                                                                                                  \
-        .type = SHAPE_LIST, .min = (lo), .max = (hi), .element = &(of)                                                 \
-    }
-#define OBJECT(...)                                                                                                    \
-    {                                                                                                                  \
-        .type = SHAPE_OBJECT, .members = (const struct shape_member[])                                                 \
-        {                                                                                                              \
-            __VA_ARGS__,                                                                                               \
-            {                                                                                                          \
-                0                                                                                                      \
-            }                                                                                                          \
-        }                                                                                                              \
-    }
 
 /* "[^:].*" */
 static bool is_namespace(const char *s)

@@ -1,5 +1,7 @@
 #include "sagemaker_shapes.h"
 
+#include "shape_literals.h"
+
 #include <ctype.h>
 #include <string.h>
 
@@ -96,15 +98,11 @@ static bool is_group_or_subnet(const char *s)
 
 /* ---- simple shapes ---- */
 
-#define STRING(lo, hi)                                                                                                 \
-    {                                                                                                                  \
-        .type = SHAPE_STRING, .min = (lo), .max = (hi)                                                                 \
-    }
 #define PATTERN(lo, hi, text, fn)                                                                                      \
     {                                                                                                                  \
         .type = SHAPE_STRING, .min = (lo), .max = (hi), .pattern = (text), .matches = (fn)                             \
     }
-#define ENUM(...)                                                                                                      \
+#define ONE_OF(...)                                                                                                    \
     {                                                                                                                  \
         .type = SHAPE_STRING, .values = (const char *const[])                                                          \
         {                                                                                                              \
@@ -114,20 +112,6 @@ static bool is_group_or_subnet(const char *s)
 #define INTEGER(lo, hi)                                                                                                \
     {                                                                                                                  \
         .type = SHAPE_INTEGER, .min = (lo), .max = (hi)                                                                \
-    }
-#define LIST(lo, hi, of)                                                                                               \
-    {                                                                                                                  \
-        .type = SHAPE_LIST, .min = (lo), .max = (hi), .element = &(of)                                                 \
-    }
-#define OBJECT(...)                                                                                                    \
-    {                                                                                                                  \
-        .type = SHAPE_OBJECT, .members = (const struct shape_member[])                                                 \
-        {                                                                                                              \
-            __VA_ARGS__,                                                                                               \
-            {                                                                                                          \
-                0                                                                                                      \
-            }                                                                                                          \
-        }                                                                                                              \
     }
 #define ANY(name)                                                                                                      \
     {                                                                                                                  \
@@ -160,18 +144,18 @@ static const struct shape token = STRING(0, 8192);
 static const struct shape results = INTEGER(1, 100);
 static const struct shape tag_results = INTEGER(50, 0);
 static const struct shape name_part = PATTERN(0, 63, "[a-zA-Z0-9\\-]+", is_name_part);
-static const struct shape sort_order = ENUM("Ascending", "Descending");
+static const struct shape sort_order = ONE_OF("Ascending", "Descending");
 
 /* ---- models ---- */
 
-static const struct shape access_mode = ENUM("Platform", "Vpc");
+static const struct shape access_mode = ONE_OF("Platform", "Vpc");
 static const struct shape image_config =
     OBJECT({ "RepositoryAccessMode", &access_mode, true }, ANY("RepositoryAuthConfig"));
-static const struct shape container_mode = ENUM("SingleModel", "MultiModel");
-static const struct shape cache_setting = ENUM("Enabled", "Disabled");
+static const struct shape container_mode = ONE_OF("SingleModel", "MultiModel");
+static const struct shape cache_setting = ONE_OF("Enabled", "Disabled");
 static const struct shape multi_model = OBJECT({ "ModelCacheSetting", &cache_setting, false });
-static const struct shape data_type = ENUM("S3Prefix", "S3Object");
-static const struct shape compression = ENUM("None", "Gzip");
+static const struct shape data_type = ONE_OF("S3Prefix", "S3Object");
+static const struct shape compression = ONE_OF("None", "Gzip");
 static const struct shape s3_source =
     OBJECT({ "S3Uri", &data_url, true }, { "S3DataType", &data_type, true }, { "CompressionType", &compression, true },
            ANY("ModelAccessConfig"), ANY("HubAccessConfig"), ANY("ManifestS3Uri"), ANY("ETag"), ANY("ManifestEtag"));
@@ -187,7 +171,7 @@ static const struct shape container =
            { "ModelDataSource", &model_source, false }, { "AdditionalModelDataSources", &more_sources, false },
            ANY("ContainerMetricsConfig"));
 static const struct shape containers = LIST(0, 15, container);
-static const struct shape execution_mode = ENUM("Serial", "Direct");
+static const struct shape execution_mode = ONE_OF("Serial", "Direct");
 static const struct shape execution = OBJECT({ "Mode", &execution_mode, true });
 static const struct shape group_id = PATTERN(0, 32, "[-0-9a-zA-Z]+", is_group_or_subnet);
 static const struct shape groups = LIST(1, 5, group_id), subnets = LIST(1, 16, group_id);
@@ -199,7 +183,7 @@ const struct shape shape_create_model = OBJECT(
     { "VpcConfig", &vpc, false }, { "EnableNetworkIsolation", &boolean, false });
 const struct shape shape_describe_model = OBJECT({ "ModelName", &name, true });
 
-static const struct shape model_sort = ENUM("Name", "CreationTime");
+static const struct shape model_sort = ONE_OF("Name", "CreationTime");
 #define LIST_MEMBERS                                                                                                   \
     { "SortOrder", &sort_order, false }, { "NextToken", &token, false }, { "MaxResults", &results, false },            \
         { "NameContains", &name_part, false }, { "CreationTimeBefore", &moment, false },                               \
@@ -247,15 +231,15 @@ const struct shape shape_create_endpoint =
            ANY("DeploymentConfig"));
 const struct shape shape_describe_endpoint = OBJECT({ "EndpointName", &name, true });
 
-static const struct shape endpoint_sort = ENUM("Name", "CreationTime", "Status");
+static const struct shape endpoint_sort = ONE_OF("Name", "CreationTime", "Status");
 static const struct shape endpoint_status =
-    ENUM("OutOfService", "Creating", "Updating", "SystemUpdating", "RollingBack", "InService", "Deleting", "Failed",
-         "UpdateRollbackFailed");
+    ONE_OF("OutOfService", "Creating", "Updating", "SystemUpdating", "RollingBack", "InService", "Deleting", "Failed",
+           "UpdateRollbackFailed");
 const struct shape shape_list_endpoints =
     OBJECT({ "SortBy", &endpoint_sort, false }, LIST_MEMBERS, { "LastModifiedTimeBefore", &moment, false },
            { "LastModifiedTimeAfter", &moment, false }, { "StatusEquals", &endpoint_status, false });
 
-static const struct shape property_type = ENUM("DesiredInstanceCount", "DesiredWeight", "DataCaptureConfig");
+static const struct shape property_type = ONE_OF("DesiredInstanceCount", "DesiredWeight", "DataCaptureConfig");
 static const struct shape property = OBJECT({ "VariantPropertyType", &property_type, true });
 static const struct shape properties = LIST(0, 3, property);
 const struct shape shape_update_endpoint = OBJECT(

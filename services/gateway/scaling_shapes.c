@@ -1,27 +1,6 @@
 #include "scaling_shapes.h"
 
-#define STRING(lo, hi)                                                                                                 \
-    {                                                                                                                  \
-        .type = SHAPE_STRING, .min = (lo), .max = (hi)                                                                 \
-    }
-#define ENUM(list)                                                                                                     \
-    {                                                                                                                  \
-        .type = SHAPE_STRING, .values = (list)                                                                         \
-    }
-#define LIST(lo, hi, of)                                                                                               \
-    {                                                                                                                  \
-        .type = SHAPE_LIST, .min = (lo), .max = (hi), .element = &(of)                                                 \
-    }
-#define OBJECT(...)                                                                                                    \
-    {                                                                                                                  \
-        .type = SHAPE_OBJECT, .members = (const struct shape_member[])                                                 \
-        {                                                                                                              \
-            __VA_ARGS__,                                                                                               \
-            {                                                                                                          \
-                0                                                                                                      \
-            }                                                                                                          \
-        }                                                                                                              \
-    }
+#include "shape_literals.h"
 
 static const char *const namespaces[] = { "sagemaker", NULL };
 static const char *const dimensions[] = { "sagemaker:variant:DesiredProvisionedConcurrency", NULL };
