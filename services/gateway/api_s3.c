@@ -233,9 +233,11 @@ static void begin(struct aws_call *c)
     if (!read_name(c, s))
         return;
     s->operation = find_operation(c, s);
-    if (!s->operation || http_header(c->http, "x-amz-copy-source"))
+    if (!s->operation)
+        aws_fail(c, AWS_UNKNOWN_OPERATION, "The gateway's buckets do not serve this method with this query.");
+    else if (http_header(c->http, "x-amz-copy-source"))
         aws_fail(c, AWS_UNKNOWN_OPERATION,
-                 "A header or query you provided implies functionality that is not implemented.");
+                 "The gateway's buckets do not copy (x-amz-copy-source): put the object again.");
     else if (!s->operation->begin)
         http_read_body(c->http, (size_t)c->gateway->config->request_bytes, too_large);
     else if ((hash = payload_hash(c)) && auth_verify(c, hash))
