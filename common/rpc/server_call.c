@@ -1,19 +1,21 @@
 /* The life of one unary call
  *
  *   arm      Before any client calls, call_arm() allocates a rpc_call for the method and gives it to the core as the
- * place for the next call of that method: its handle, deadline, headers and first message. Methods are registered, so
- *            the core finds the place by path and reads the request before it tells us: one event, not two.
+ *            place for the next call of that method: its handle, deadline, headers and first message. Methods are
+ *            registered, so the core finds the place by path and reads the request before it tells us: one event, not
+ *            two.
  *   arrive   call_arrived(): the call joins its server's list, a fresh one is armed in its place before anything else
- * (no client waits for a handler), and call_dispatch() checks what every call is checked for: draining, known method,
- * calls in flight, size, protobuf, UTF-8. Then the service's handler runs. listen   A cancellation is heard through one
- * RECV_CLOSE_ON_SERVER batch per call. When the handler answers at once that operation travels in the same batch as the
- * answer (a call then costs two events); otherwise it is started after the handler has returned (three). answer
- * rpc_reply(), rpc_reply_bytes() and rpc_fail() end in call_send_final(): headers, message and status in one batch. The
- * request is freed here: from now on the handler must not touch the call. gone     'closed' says that the client has
- * everything, or has left: then 'on_cancel' runs, unless the call has been answered. A cancelled call still gets its
- * answer from the handler; there is nobody to send it to. free     'refs' counts the batches that the core holds, plus
- * one for the answer that is due. The last one to go frees the call and takes it off the list; a draining server may
- * stop then.
+ *            (no client waits for a handler), and call_dispatch() checks what every call is checked for: draining,
+ *            known method, calls in flight, size, protobuf, UTF-8. Then the service's handler runs.
+ *   listen   A cancellation is heard through one RECV_CLOSE_ON_SERVER batch per call. When the handler answers at once
+ *            that operation travels in the same batch as the answer (a call then costs two events); otherwise it is
+ *            started after the handler has returned (three).
+ *   answer   rpc_reply(), rpc_reply_bytes() and rpc_fail() end in call_send_final(): headers, message and status in one
+ *            batch. The request is freed here: from now on the handler must not touch the call.
+ *   gone     'closed' says that the client has everything, or has left: then 'on_cancel' runs, unless the call has been
+ *            answered. A cancelled call still gets its answer from the handler; there is nobody to send it to.
+ *   free     'refs' counts the batches that the core holds, plus one for the answer that is due. The last one to go
+ *            frees the call and takes it off the list; a draining server may stop then.
  *
  * Everything here runs with the turn, so batches on one call never meet. A call may be freed only by call_unref(),
  * hence never while the handler that just answered it is still on the stack: its batch is with the core, and its

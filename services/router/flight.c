@@ -1,11 +1,13 @@
 /* The life of one request
  *
  *   router_methods.c  reads the few fields that matter from the caller's bytes (invoke_request.c) and calls
- * flight_start(). core/admit.c      finds the endpoint, chooses the variant, and counts the request in, or refuses it
- * at once. core/pool.c       takes the idle instance that was used last. dispatch.c        appends the hop's fields to
- * the caller's bytes and sends them to the instance's worker host. core/pool.c       the answer is back: the instance
- * takes the next request that waits, or is idle. reply.c           appends the variant and the timings to the host's
- * bytes; they are the caller's answer. usage.c           hears what it cost.
+ *                     flight_start().
+ *   core/admit.c      finds the endpoint, chooses the variant, and counts the request in, or refuses it at once.
+ *   core/pool.c       takes the idle instance that was used last.
+ *   dispatch.c        appends the hop's fields to the caller's bytes and sends them to the instance's worker host.
+ *   core/pool.c       the answer is back: the instance takes the next request that waits, or is idle.
+ *   reply.c           appends the variant and the timings to the host's bytes; they are the caller's answer.
+ *   usage.c           hears what it cost.
  *
  * Cold: no instance is idle. core/coldstart.c puts the request into the variant's queue and starts as many instances as
  * requests wait and are not started for; core/placement.c says where, hosts.c does it. Whatever becomes free or ready

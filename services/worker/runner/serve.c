@@ -1,10 +1,11 @@
 /* The life of an instance.
  *
  *     LOAD     load.c reads what to load; model_xgboost.c loads it and makes one prediction; the answer is LOADED with
- * what was learned, or FAILED with the reason, after which the host closes. INVOKE   request.c finds the body; invoke.c
- * turns it into rows, predictions and text; the answer is RESULT, or ERROR with the status that the model's container
- * would have answered. One at a time, as often as the host likes. end      the host closed its end: this process
- * leaves. So it does when the host dies (main.c).
+ *              what was learned, or FAILED with the reason, after which the host closes.
+ *     INVOKE   request.c finds the body; invoke.c turns it into rows, predictions and text; the answer is RESULT, or
+ *              ERROR with the status that the model's container would have answered. One at a time, as often as the
+ *              host likes.
+ *     end      the host closed its end: this process leaves. So it does when the host dies (main.c).
  *
  * A warm request is one recv(), a look at five fields, XGBoost, one send(); it allocates nothing here. */
 #include "serve.h"
