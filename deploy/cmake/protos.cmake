@@ -36,7 +36,8 @@ size_t proto_descriptor_set_len(void)
     return (size_t)(proto_descriptor_set_end - proto_descriptor_set);
 }
 ]] @ONLY)
-  file(WRITE ${gen}/proto/descriptors.h [[
+  # CONFIGURE, not WRITE: what has not changed keeps its time, and nothing is built again.
+  file(CONFIGURE OUTPUT ${gen}/proto/descriptors.h CONTENT [[
 /* Every .proto of the product and its imports, as one serialized google.protobuf.FileDescriptorSet. */
 #ifndef PROTO_DESCRIPTORS_H
 #define PROTO_DESCRIPTORS_H
@@ -44,7 +45,7 @@ size_t proto_descriptor_set_len(void)
 extern const unsigned char proto_descriptor_set[];
 size_t proto_descriptor_set_len(void);
 #endif
-]])
+]] @ONLY)
   set_source_files_properties(${gen}/descriptors.c PROPERTIES OBJECT_DEPENDS ${set_file})
   add_library(${target} STATIC ${sources} ${gen}/descriptors.c ${set_file})
   target_include_directories(${target} PUBLIC ${gen})
