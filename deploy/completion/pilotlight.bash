@@ -209,12 +209,13 @@ _pilotlight()
         ;;
     "version")
         case $prev in
+        -o | --output) COMPREPLY=($(compgen -W "table json yaml name" -- "$cur")); return ;;
         --tls-ca) COMPREPLY=($(compgen -f -- "$cur")); return ;;
         --tls-cert) COMPREPLY=($(compgen -f -- "$cur")); return ;;
         --tls-key) COMPREPLY=($(compgen -f -- "$cur")); return ;;
         esac
         if [[ $cur == -* ]]; then
-            words=" --server --router --control --tls-ca --tls-cert --tls-key --help"
+            words=" --output --server --router --control --tls-ca --tls-cert --tls-key --help"
         fi
         ;;
     "help")

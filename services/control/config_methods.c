@@ -43,6 +43,7 @@ static enum pl_code write_config(const struct creation *creation, struct store_r
     return PL_OK;
 }
 
+/* '*out_config' stays NULL when the request shall only be validated. */
 static enum pl_code create(struct control *c, const Pilotlight__V1__CreateEndpointConfigRequest *r, void **out_config,
                            struct pl_err *err)
 {
@@ -51,6 +52,8 @@ static enum pl_code create(struct control *c, const Pilotlight__V1__CreateEndpoi
     if (validate_config(&c->limits, config, err) != PL_OK ||
         validate_request_id(&c->limits, r->request_id, err) != PL_OK)
         return err->code;
+    if (r->validate_only)
+        return PL_OK;
     struct creation creation = {
         .store = c->store,
         .limits = &c->limits,
@@ -75,7 +78,8 @@ CONTROL_HANDLER(create_endpoint_config)
     }
     reply.endpoint_config = config;
     rpc_reply(call, &reply.base);
-    control_committed(c);
+    if (config)
+        control_committed(c);
 }
 
 CONTROL_HANDLER(get_endpoint_config)

@@ -30,6 +30,8 @@ enum pl_code endpoint_create(struct store *s, const struct limits *l, const Pilo
     pl_cleanup(record_free_p) void *answer = NULL;
     if (validate_endpoint(l, r, err) != PL_OK)
         return err->code;
+    if (r->validate_only)
+        return PL_OK;
     struct creation creation = {
         .store = s,
         .limits = l,

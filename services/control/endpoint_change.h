@@ -17,7 +17,7 @@ struct limits;
 struct store;
 
 /* A new row, CREATING. A repeated request id answers as before and leaves store_version() as it is; so for
- * endpoint_update(). */
+ * endpoint_update(). So does one that is validate_only, and '*out_endpoint' stays as it is. */
 PL_MUST_CHECK enum pl_code endpoint_create(struct store *s, const struct limits *l,
                                            const Pilotlight__V1__CreateEndpointRequest *r, int64_t wall_ms,
                                            Pilotlight__V1__Endpoint **out_endpoint, struct pl_err *err);

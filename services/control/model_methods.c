@@ -9,6 +9,7 @@
 #include "rpc/server.h"
 #include "validate.h"
 
+/* '*out_model' stays NULL when the request shall only be validated. */
 static enum pl_code create(struct control *c, const Pilotlight__V1__CreateModelRequest *r, void **out_model,
                            struct pl_err *err)
 {
@@ -16,6 +17,8 @@ static enum pl_code create(struct control *c, const Pilotlight__V1__CreateModelR
     if (validate_model(&c->limits, r->model, err) != PL_OK ||
         validate_request_id(&c->limits, r->request_id, err) != PL_OK)
         return err->code;
+    if (r->validate_only)
+        return PL_OK;
     struct creation creation = {
         .store = c->store,
         .limits = &c->limits,
@@ -40,7 +43,8 @@ CONTROL_HANDLER(create_model)
     }
     reply.model = model;
     rpc_reply(call, &reply.base);
-    control_committed(c);
+    if (model)
+        control_committed(c);
 }
 
 CONTROL_HANDLER(get_model)

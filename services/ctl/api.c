@@ -60,13 +60,15 @@ enum pl_code api_list(struct client *c, const struct kind *k, const char *name_c
     }
 }
 
-static enum pl_code create_endpoint(struct client *c, const Pilotlight__V1__Endpoint *e, struct pl_err *err)
+static enum pl_code create_endpoint(struct client *c, const Pilotlight__V1__Endpoint *e, bool validate_only,
+                                    struct pl_err *err)
 {
     Pilotlight__V1__CreateEndpointRequest request = PILOTLIGHT__V1__CREATE_ENDPOINT_REQUEST__INIT;
     request.name = e->name;
     request.endpoint_config_name = e->endpoint_config_name;
     request.tags = e->tags;
     request.n_tags = e->n_tags;
+    request.validate_only = validate_only;
     /* Entries of a map have one layout, but each map its own type: copied over. */
     pl_cleanup(message_free_p) ProtobufCMessage *copy = message_copy(&request.base);
     for (size_t i = 0; i < e->n_annotations; i++) {
@@ -78,19 +80,22 @@ static enum pl_code create_endpoint(struct client *c, const Pilotlight__V1__Endp
                         &pilotlight__v1__create_endpoint_response__descriptor, err);
 }
 
-enum pl_code api_create(struct client *c, const struct kind *k, const ProtobufCMessage *resource, struct pl_err *err)
+static enum pl_code create(struct client *c, const struct kind *k, const ProtobufCMessage *resource, bool validate_only,
+                           struct pl_err *err)
 {
     ProtobufCMessage *borrowed = (ProtobufCMessage *)(uintptr_t)resource;
     switch (k->id) {
     case KIND_MODEL: {
         Pilotlight__V1__CreateModelRequest request = PILOTLIGHT__V1__CREATE_MODEL_REQUEST__INIT;
         request.model = (Pilotlight__V1__Model *)borrowed;
+        request.validate_only = validate_only;
         return call_control(c, "/pilotlight.v1.ModelService/CreateModel", &request.base,
                             &pilotlight__v1__create_model_response__descriptor, err);
     }
     case KIND_ENDPOINT_CONFIG: {
         Pilotlight__V1__CreateEndpointConfigRequest request = PILOTLIGHT__V1__CREATE_ENDPOINT_CONFIG_REQUEST__INIT;
         request.endpoint_config = (Pilotlight__V1__EndpointConfig *)borrowed;
+        request.validate_only = validate_only;
         return call_control(c, "/pilotlight.v1.EndpointConfigService/CreateEndpointConfig", &request.base,
                             &pilotlight__v1__create_endpoint_config_response__descriptor, err);
     }
@@ -98,7 +103,17 @@ enum pl_code api_create(struct client *c, const struct kind *k, const ProtobufCM
     case KIND_COUNT:
         break;
     }
-    return create_endpoint(c, (const Pilotlight__V1__Endpoint *)resource, err);
+    return create_endpoint(c, (const Pilotlight__V1__Endpoint *)resource, validate_only, err);
+}
+
+enum pl_code api_create(struct client *c, const struct kind *k, const ProtobufCMessage *resource, struct pl_err *err)
+{
+    return create(c, k, resource, false, err);
+}
+
+enum pl_code api_validate(struct client *c, const struct kind *k, const ProtobufCMessage *resource, struct pl_err *err)
+{
+    return create(c, k, resource, true, err);
 }
 
 enum pl_code api_delete(struct client *c, const struct kind *k, const char *name, struct pl_err *err)

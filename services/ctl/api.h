@@ -16,6 +16,9 @@ PL_MUST_CHECK enum pl_code api_list(struct client *c, const struct kind *k, cons
                                     void (*each)(void *arg, const ProtobufCMessage *m), void *arg, struct pl_err *err);
 PL_MUST_CHECK enum pl_code api_create(struct client *c, const struct kind *k, const ProtobufCMessage *resource,
                                       struct pl_err *err);
+/* What the server would say to its creation by itself: wrong fields, exceeded limits. Changes nothing. */
+PL_MUST_CHECK enum pl_code api_validate(struct client *c, const struct kind *k, const ProtobufCMessage *resource,
+                                        struct pl_err *err);
 PL_MUST_CHECK enum pl_code api_delete(struct client *c, const struct kind *k, const char *name, struct pl_err *err);
 PL_MUST_CHECK enum pl_code api_update_endpoint(struct client *c, const char *name, const char *config,
                                                struct pl_err *err);

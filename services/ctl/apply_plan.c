@@ -150,7 +150,7 @@ void apply_plan_print(const struct apply_plan *p, FILE *out)
     }
 }
 
-enum pl_code apply_plan_check(const struct apply_plan *p, struct pl_err *err)
+enum pl_code apply_plan_check_refused(const struct apply_plan *p, struct pl_err *err)
 {
     for (size_t i = 0; i < p->count; i++) {
         const struct apply_step *s = &p->steps[i];

@@ -47,7 +47,10 @@ void apply_plan_decide(struct apply_plan *p, bool replace);
 /* A line per resource, "+", "~", "=" or "!", and its changes below it. */
 void apply_plan_print(const struct apply_plan *p, FILE *out);
 size_t apply_plan_count(const struct apply_plan *p, enum apply_action action);
-/* What to do about the first refused step. PL_OK when there is none. */
-PL_MUST_CHECK enum pl_code apply_plan_check(const struct apply_plan *p, struct pl_err *err);
+/* Why the plan cannot be carried out: what cannot change, and what to do about it; what the server refuses of what is to
+ * be made; what names something that is neither there nor in the plan. PL_OK when there is nothing. Changes nothing. */
+PL_MUST_CHECK enum pl_code apply_plan_check(const struct apply_plan *p, struct client *c, struct pl_err *err);
+/* The first of these alone: without the server. */
+PL_MUST_CHECK enum pl_code apply_plan_check_refused(const struct apply_plan *p, struct pl_err *err);
 
 #endif

@@ -1,8 +1,8 @@
 /* cmd_apply - manifests become resources.
  *
- * Read all manifests, read what is there, decide every step (apply_plan.c), refuse the whole when one step cannot be;
- * then change in order models, endpoint configs, endpoints; then wait for the endpoints. Whatever failed, applying
- * again goes on from there. */
+ * Read all manifests, read what is there, decide every step (apply_plan.c), refuse the whole when one step cannot be
+ * (apply_check.c); then change in order models, endpoint configs, endpoints; then wait for the endpoints. Whatever
+ * failed, applying again goes on from there. */
 #include "api.h"
 #include "apply_plan.h"
 #include "command.h"
@@ -144,7 +144,7 @@ static enum ctl_exit run(const struct apply *ap, const struct manifest *m, bool 
     enum ctl_exit code = EXIT_OK;
     if (dry_run)
         print_dry_run(&plan);
-    if (apply_plan_check(&plan, &err) != PL_OK)
+    if (apply_plan_check(&plan, ap->client, &err) != PL_OK)
         code = exit_report(stderr, &err);
     else if (!dry_run && apply_all(ap, &plan, &err) != PL_OK)
         code = exit_report(stderr, &err);

@@ -17,17 +17,24 @@ const struct command *command_find(const char *name)
     return NULL;
 }
 
-static enum ctl_exit unknown(const char *word)
+const char *command_nearest(const char *word, bool with_topics)
 {
     const char *known[COMMANDS_MAX];
-    size_t count = 0;
+    size_t count = 0, len = strlen(word);
     for (const struct command *c = commands; c->name && count < COMMANDS_MAX; c++)
         known[count++] = c->name;
-    const char *near = pl_nearest(word, known, count);
+    for (size_t i = 0; with_topics && help_topics[i] && count < COMMANDS_MAX; i++)
+        known[count++] = help_topics[i];
     for (size_t i = 0; i < count; i++) {
-        if (!strncmp(known[i], word, strlen(word)) && known[i][strlen(word)] == ' ')
-            near = known[i];
+        if (!strncmp(known[i], word, len) && len > 0 && strchr(" -", known[i][len]))
+            return known[i]; /* its first word */
     }
+    return pl_nearest(word, known, count);
+}
+
+static enum ctl_exit unknown(const char *word)
+{
+    const char *near = command_nearest(word, false);
     fprintf(stderr, "pilotlight: unknown command '%s'", word);
     if (near)
         fprintf(stderr, "; did you mean '%s'?\n", near);

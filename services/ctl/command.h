@@ -28,6 +28,8 @@ extern const struct command commands[]; /* ends with a row without a name */
 enum ctl_exit command_main(int argc, const char *const *argv);
 /* By its full name; NULL when there is none. */
 const struct command *command_find(const char *name);
+/* What 'word' may have been meant to be, of all commands and, if asked for, the topics of help; NULL: nothing is near. */
+const char *command_nearest(const char *word, bool with_topics);
 
 /* Option tables that several commands share. */
 extern const struct args_option command_server_options[];

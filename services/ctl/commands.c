@@ -451,7 +451,7 @@ const struct command commands[] = {
       "show the versions of this program and of the server",
       "",
       "The server's version is shown when the router can be reached; it is no failure when it cannot.\n",
-      { command_server_options },
+      { command_output_options, command_server_options },
       0,
       0,
       NULL,

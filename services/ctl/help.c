@@ -116,6 +116,11 @@ enum ctl_exit cmd_help(const struct args *a)
     }
     if (help_topic(stdout, name))
         return EXIT_OK;
-    fprintf(stderr, "pilotlight help: no command or topic '%s'; `pilotlight help` lists them\n", name);
+    const char *near = command_nearest(name, true);
+    fprintf(stderr, "pilotlight help: no command or topic '%s'; ", name);
+    if (near)
+        fprintf(stderr, "did you mean '%s'?\n", near);
+    else
+        fprintf(stderr, "`pilotlight help` lists them\n");
     return EXIT_USAGE;
 }

@@ -93,9 +93,15 @@ static void on_delete(struct rpc_call *call, const void *message, void *service)
     message_free(reply);
 }
 
-static void store(struct rpc_call *call, enum kind_id kind, const ProtobufCMessage *m,
+static void store(struct rpc_call *call, enum kind_id kind, const ProtobufCMessage *m, bool validate_only,
                   const ProtobufCMessageDescriptor *reply_type)
 {
+    if (validate_only) {
+        ProtobufCMessage *nothing = message_new(reply_type);
+        rpc_reply(call, nothing);
+        message_free(nothing);
+        return;
+    }
     ProtobufCMessage **slot = find(kind, message_text(m, "name"));
     struct pl_err err;
     if (slot) {
@@ -122,14 +128,20 @@ static void on_create_model(struct rpc_call *call, const void *message, void *se
         rpc_fail(call, &err);
         return;
     }
-    store(call, KIND_MODEL, &q->model->base, &pilotlight__v1__create_model_response__descriptor);
+    store(call, KIND_MODEL, &q->model->base, q->validate_only, &pilotlight__v1__create_model_response__descriptor);
 }
 
 static void on_create_config(struct rpc_call *call, const void *message, void *service)
 {
     const Pilotlight__V1__CreateEndpointConfigRequest *q = message;
+    struct pl_err err;
     (void)service;
-    store(call, KIND_ENDPOINT_CONFIG, &q->endpoint_config->base,
+    if (q->endpoint_config->variants[0]->memory_size_mb == SURPRISING_MB && !q->validate_only) {
+        (void)pl_fail(&err, PL_EXHAUSTED, "name", "there are 10000 endpoint configs already, which is the limit");
+        rpc_fail(call, &err);
+        return;
+    }
+    store(call, KIND_ENDPOINT_CONFIG, &q->endpoint_config->base, q->validate_only,
           &pilotlight__v1__create_endpoint_config_response__descriptor);
 }
 
@@ -151,7 +163,7 @@ static void on_create_endpoint(struct rpc_call *call, const void *message, void 
         message_set_text(pair, "key", q->annotations[i]->key);
         message_set_text(pair, "value", q->annotations[i]->value);
     }
-    store(call, KIND_ENDPOINT, e, &pilotlight__v1__create_endpoint_response__descriptor);
+    store(call, KIND_ENDPOINT, e, q->validate_only, &pilotlight__v1__create_endpoint_response__descriptor);
     message_free(e);
 }
 

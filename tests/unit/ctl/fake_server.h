@@ -15,6 +15,8 @@
 #include <cmocka.h>
 
 #define RESOURCES_MAX 16
+/* An endpoint config with a variant of this memory size is found right, and refused all the same when it is created. */
+#define SURPRISING_MB 5120
 
 struct fake {
     struct loop *loop;

@@ -150,7 +150,9 @@ static void wrong_usage_is_refused_before_anything_runs(void **state)
         { { "pilotlight", "invoke", "e", "1,2", "-f", "x" }, "not both" },
         { { "pilotlight", "up", "--port", "65530" }, "not a whole number from 1 to 65522" },
         { { "pilotlight", "completion", "fish" }, "no completion for 'fish'" },
-        { { "pilotlight", "help", "nothing" }, "no command or topic 'nothing'" },
+        { { "pilotlight", "help", "nothing" }, "no command or topic 'nothing'; `pilotlight help` lists them" },
+        { { "pilotlight", "help", "exit" }, "did you mean 'exit-codes'?" },
+        { { "pilotlight", "help", "manifests" }, "did you mean 'manifest'?" },
         { { "pilotlight", "config", "check" }, "say which manifest" },
     };
     (void)state;

@@ -197,7 +197,7 @@ static void annotations_of_an_endpoint_cannot_change(void **state)
     make(&s, ENDPOINT("c"), "kind: Endpoint\nname: e\nannotations: { k: v }\nspec: { endpoint_config_name: c }\n",
          IN_SERVICE, true);
     assert_int_equal(s.plan.steps[0].action, APPLY_REFUSED);
-    assert_int_equal(apply_plan_check(&s.plan, &err), PL_PRECONDITION);
+    assert_int_equal(apply_plan_check_refused(&s.plan, &err), PL_PRECONDITION);
     assert_string_equal(err.field, "annotations.k");
     done(&s);
 }
@@ -208,7 +208,7 @@ static void refusal_says_what_to_do(void **state)
     struct pl_err err;
     (void)state;
     make(&s, CONFIG(VARIANT("v", "1024")), CONFIG(VARIANT("v", "2048")), IN_SERVICE, false);
-    assert_int_equal(apply_plan_check(&s.plan, &err), PL_PRECONDITION);
+    assert_int_equal(apply_plan_check_refused(&s.plan, &err), PL_PRECONDITION);
     assert_string_equal(err.field, "variants[v].memory_size_mb");
     assert_non_null(strstr(err.message, "EndpointConfig 'c'"));
     assert_non_null(strstr(err.message, "1024 -> 2048"));

@@ -162,6 +162,43 @@ static void failures_are_told_with_their_cause(void **state)
     expect_text(errors, "field: artifact_uri");
 }
 
+/* What is wrong with the last document is told before anything is made of the first. */
+static void nothing_is_made_of_what_cannot_all_be_made(void **state)
+{
+    static const char *const ways[] = { "apply -f @ --dry-run", "apply -f @" };
+    (void)state;
+    for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+        write_manifest("kind: Model\nname: first\nspec: { artifact_uri: /a }\n---\n"
+                       "kind: Model\nname: m\nspec: { artifact_uri: 'ftp://x/y' }\n");
+        expect(EXIT_FAILED, ways[i]);
+        expect_text(errors, "manifest:5: Model 'm': artifact_uri: scheme 'ftp'");
+        write_manifest(
+            ALL("/a", "1024", "c") "---\nkind: EndpointConfig\nname: d\nspec:\n  variants:\n"
+                                   "  - { name: main, model_name: m, memory_size_mb: 1024, max_concurrency: 2 }\n"
+                                   "  - { name: b, model_name: no, memory_size_mb: 1024, max_concurrency: 2 }\n");
+        expect(EXIT_NOT_FOUND, ways[i]);
+        expect_text(errors, "EndpointConfig 'd': no model 'no'");
+        expect_text(errors, "field: variants[1].model_name");
+        write_manifest("kind: Endpoint\nname: e\nspec: { endpoint_config_name: no }\n");
+        expect(EXIT_NOT_FOUND, ways[i]);
+        expect_text(errors, "manifest:1: Endpoint 'e': no endpoint-config 'no'");
+    }
+    assert_int_equal(fake.writes, 0);
+}
+
+static void what_could_not_be_replaced_is_put_back(void **state)
+{
+    (void)state;
+    write_manifest(ALL("/a", "1024", "c"));
+    expect(EXIT_OK, "apply -f @");
+    assert_int_equal(SURPRISING_MB, 5120);
+    write_manifest(ALL("/a", "5120", "c"));
+    expect(EXIT_FAILED, "apply -f @ --replace");
+    expect_text(errors, "10000 endpoint configs already, which is the limit (the old one is there again)");
+    expect(EXIT_OK, "get endpoint-config c -o json");
+    expect_text(out, "\"memory_size_mb\": 1024");
+}
+
 static void no_wait_does_not_wait(void **state)
 {
     (void)state;
@@ -325,6 +362,8 @@ static void version_tells_both(void **state)
     (void)state;
     expect(EXIT_OK, "version");
     assert_string_equal(out, "pilotlight " PL_VERSION "\nserver     pilotlight 9.8.7\n");
+    expect(EXIT_OK, "version -o yaml");
+    assert_string_equal(out, "version: \"" PL_VERSION "\"\nserver:\n  name: pilotlight\n  version: \"9.8.7\"\n");
 }
 
 int main(void)
@@ -334,6 +373,8 @@ int main(void)
         cmocka_unit_test_setup(changed_spec_is_refused_or_replaced, fake_empty),
         cmocka_unit_test_setup(a_new_config_updates_the_endpoint, fake_empty),
         cmocka_unit_test_setup(failures_are_told_with_their_cause, fake_empty),
+        cmocka_unit_test_setup(nothing_is_made_of_what_cannot_all_be_made, fake_empty),
+        cmocka_unit_test_setup(what_could_not_be_replaced_is_put_back, fake_empty),
         cmocka_unit_test_setup(no_wait_does_not_wait, fake_empty),
         cmocka_unit_test_setup(tags_change_alone, fake_empty),
         cmocka_unit_test_setup(lists_go_over_all_pages, fake_empty),
