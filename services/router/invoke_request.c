@@ -28,7 +28,7 @@ static const struct text_rule invoke_texts[] = {
 
 static enum pl_code malformed(struct pl_err *err)
 {
-    return pl_fail(err, PL_INVALID, NULL, "request: malformed protobuf");
+    return pl_fail_reason(err, PL_INVALID, "MALFORMED_PROTOBUF", NULL, "request: malformed protobuf");
 }
 
 /* ---- single fields ---- */

@@ -267,7 +267,7 @@ static enum pl_code read_hop(const struct rpc_bytes *bytes, struct hop *out, str
             out->timeout_ms = (uint32_t)f.value;
     }
     if (r.malformed)
-        return pl_fail(err, PL_INVALID, NULL, "request: malformed protobuf");
+        return pl_fail_reason(err, PL_INVALID, "MALFORMED_PROTOBUF", NULL, "request: malformed protobuf");
     if (out->timeout_ms == 0)
         out->timeout_ms = DEFAULT_INVOKE_TIMEOUT_MS;
     return PL_OK;

@@ -186,6 +186,7 @@ static void malformed(void **state)
     for (size_t i = 0; i < PL_COUNT(rows); i++) {
         assert_int_equal(read_bytes(invoke_request_read, rows[i].bytes, rows[i].n, 0), PL_INVALID);
         assert_string_equal(err.message, "request: malformed protobuf");
+        assert_string_equal(err.reason, "MALFORMED_PROTOBUF");
     }
 }
 
