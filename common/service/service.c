@@ -271,7 +271,13 @@ int service_main(int argc, char **argv, const struct service_def *def)
     struct service s = { .def = def, .config = config };
     if (load_config(&s, options.config, &err) != PL_OK)
         return usage_error(def, &err);
-    int code = options.mode == OPTIONS_RUN ? run(&s) : options.mode == OPTIONS_PRINT ? print_config(&s) : EXIT_OK;
+    int code = EXIT_OK;
+    if (options.mode == OPTIONS_RUN)
+        code = run(&s);
+    else if (options.mode == OPTIONS_PRINT)
+        code = print_config(&s);
+    else
+        printf("pilotlight-%s: the configuration is right\n", def->name);
     config_done(def->rows, config);
     return code;
 }

@@ -206,7 +206,7 @@ static void options_that_tell(void **state)
     assert_ends(RUN("--version"), 0, "pilotlight-toy " PL_VERSION "\n");
     assert_ends(RUN("--help"), 0, "pilotlight-toy: says hello\n");
     assert_ends(RUN("-h"), 0, "PILOTLIGHT_TOY_LOG_LEVEL=debug");
-    assert_ends(RUN("--check-config"), 0, "");
+    assert_ends(RUN("--check-config"), 0, "pilotlight-toy: the configuration is right\n");
     assert_ends(RUN("--print-config"), 0, "\n# what it says\ngreeting: \"hello\"\n");
     assert_ends(RUN("--check-config", "--help"), 0, "Usage:");
 }
