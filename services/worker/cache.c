@@ -32,11 +32,14 @@ struct cache_item {
     unsigned rebuilds;
     int64_t instance_bytes; /* learned */
     unsigned uses;
-    int64_t used_ms; /* wall clock, as the file system keeps it */
+    int64_t used_ms;  /* wall clock, as the file system keeps it */
+    int64_t noted_ms; /* when its folder was last told */
     UT_hash_handle hh;
 };
 
-#define MAX_REBUILDS 3 /* of a model's forests, while the worker runs */
+/* A start costs no write to the file system but once in so long. */
+#define NOTE_EVERY_MS 60000
+#define MAX_REBUILDS  3 /* of a model's forests, while the worker runs */
 
 struct cache {
     struct loop *loop;
@@ -211,10 +214,15 @@ struct cache_item *cache_ref(struct cache_item *item)
     return item;
 }
 
+/* The folder's time is for the next start of the worker: what it does not know of the last minute does no harm, nor
+ * does a failure. */
 static struct cache_item *take(struct cache_item *item)
 {
     item->used_ms = pl_wall_ms();
-    (void)utimensat(AT_FDCWD, item->dir, NULL, 0); /* remembered for the next start; no harm when it fails */
+    if (item->used_ms - item->noted_ms >= NOTE_EVERY_MS || item->used_ms < item->noted_ms) {
+        item->noted_ms = item->used_ms;
+        (void)utimensat(AT_FDCWD, item->dir, NULL, 0);
+    }
     return cache_ref(item);
 }
 
