@@ -40,6 +40,17 @@ struct rpc_bytes *rpc_bytes_copy(const void *bytes, size_t n)
     return b;
 }
 
+struct rpc_bytes *rpc_bytes_room(size_t n, uint8_t **out)
+{
+    struct rpc_bytes *b = bytes_new(1);
+    *out = NULL;
+    if (n == 0)
+        return b;
+    bytes_append(b, grpc_slice_malloc(n));
+    *out = GRPC_SLICE_START_PTR(b->slices[0]); /* of the slice in its place: a short one holds its bytes itself */
+    return b;
+}
+
 struct rpc_bytes *rpc_bytes_wrap(void *bytes, size_t n, void (*release)(void *arg), void *arg)
 {
     struct rpc_bytes *b = bytes_new(1);

@@ -22,8 +22,19 @@ int64_t rpc_call_time_left_ms(const struct rpc_call *c)
     return ms > 0 ? ms : 0;
 }
 
+static bool local_header(const struct rpc_call *c, const char *key, char *out, size_t size)
+{
+    const char *value = local_call_header(c, key);
+    if (!value || strlen(value) >= size)
+        return false;
+    memcpy(out, value, strlen(value) + 1);
+    return true;
+}
+
 bool rpc_call_header(const struct rpc_call *c, const char *key, char *out, size_t size)
 {
+    if (c->local)
+        return local_header(c, key, out, size);
     for (size_t i = 0; i < c->headers.count; i++) {
         const grpc_metadata *m = &c->headers.metadata[i];
         if (grpc_slice_str_cmp(m->key, key) != 0)
@@ -45,7 +56,7 @@ const char *rpc_call_peer(struct rpc_call *c)
         c->peer = pl_strdup(peer);
         gpr_free(peer);
     }
-    return c->peer ? c->peer : "";
+    return c->peer ? c->peer : c->local ? "unix-frames:" : "";
 }
 
 const char *rpc_call_method(const struct rpc_call *c)
@@ -55,6 +66,8 @@ const char *rpc_call_method(const struct rpc_call *c)
 
 void rpc_call_set_header(struct rpc_call *c, const char *key, const char *value)
 {
+    if (c->local) /* no client of ours reads them */
+        return;
     if (!c->out)
         c->out = PL_NEW(struct call_out);
     assert(c->out->header_count < RPC_HEADERS_MAX);

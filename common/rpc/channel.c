@@ -1,5 +1,7 @@
 #include "client_private.h"
 
+#include "local_link.h"
+
 #include "base/mem.h"
 #include "loop/loop.h"
 
@@ -74,6 +76,10 @@ struct rpc_channel *rpc_channel_new(struct rpc *r, const char *target, const str
     c->max_message_bytes = o->max_message_bytes ? o->max_message_bytes : RPC_MAX_MESSAGE_BYTES;
     list_init(&c->requests);
     rpc_hold(r);
+    if (local_path(target)) {
+        local_channel_open(c, local_path(target));
+        return c;
+    }
     bool tls = rpc_tls_enabled(&o->tls) && strncmp(target, "unix:", 5) != 0;
     grpc_channel_credentials *credentials = tls ? rpc_tls_client(&o->tls, &err) : grpc_insecure_credentials_create();
     if (!credentials) {
@@ -92,6 +98,8 @@ void channel_unref(struct rpc_channel *c)
     struct rpc *r = c->rpc;
     if (--c->refs > 0)
         return;
+    if (c->local)
+        local_channel_done(c);
     free(c->target);
     free(c);
     rpc_release(r);
@@ -102,7 +110,10 @@ void rpc_channel_free(struct rpc_channel *c)
     if (!c)
         return;
     list_each(it, &c->requests) rpc_cancel(list_entry(it, struct rpc_request, link));
-    grpc_channel_destroy(c->core); /* also wakes the watch */
+    if (c->local)
+        local_channel_close(c);
+    else
+        grpc_channel_destroy(c->core); /* also wakes the watch */
     c->core = NULL;
     channel_unref(c);
 }
@@ -134,12 +145,16 @@ static void channel_changed(struct rpc_completion *done, bool ok)
 
 void rpc_channel_connect(struct rpc_channel *c)
 {
-    if (!c->watching)
+    if (c->local)
+        local_channel_connect(c);
+    else if (!c->watching)
         channel_watch(c);
 }
 
 bool rpc_channel_ready(struct rpc_channel *c)
 {
+    if (c->local)
+        return local_channel_ready(c);
     return grpc_channel_check_connectivity_state(c->core, 0) == GRPC_CHANNEL_READY;
 }
 

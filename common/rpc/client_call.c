@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_TIMEOUT_MS 30000
-
 /* ---- what all requests share ---- */
 
 static void *channel_method(struct rpc_channel *c, const char *path)
@@ -107,6 +105,10 @@ void request_status(const struct rpc_request *q, struct pl_err *out)
 void rpc_cancel(struct rpc_request *q)
 {
     q->cancelled = true;
+    if (q->channel->local) {
+        local_cancel(q);
+        return;
+    }
     (void)grpc_call_cancel(q->core, NULL);
 }
 
@@ -114,20 +116,25 @@ void rpc_cancel(struct rpc_request *q)
 
 /* The peer said OK: its message, checked, goes to the caller; what cannot be read is the peer's fault, not the
  * caller's. */
-static void unary_deliver(struct rpc_request *q, struct pl_err *status)
+void request_deliver(struct rpc_request *q, struct rpc_bytes *bytes, size_t len, struct pl_err *status)
 {
-    pl_cleanup(rpc_bytes_unref_p) struct rpc_bytes *bytes = rpc_bytes_from_core(pl_take(q->incoming));
     ProtobufCMessage *message = NULL;
-    if (!bytes)
+    if (len > q->channel->max_message_bytes)
+        (void)pl_fail(status, PL_EXHAUSTED, NULL, "reply: %zu bytes, larger than the limit of %zu bytes", len,
+                      q->channel->max_message_bytes);
+    else if (!bytes)
         (void)pl_fail(status, PL_INTERNAL, NULL, "reply: the server sent no message");
-    else if (rpc_bytes_len(bytes) > q->channel->max_message_bytes)
-        (void)pl_fail(status, PL_EXHAUSTED, NULL, "reply: %zu bytes, larger than the limit of %zu bytes",
-                      rpc_bytes_len(bytes), q->channel->max_message_bytes);
     else if (q->reply && !(message = rpc_unpack(q->reply, bytes, "reply", status)))
         status->code = PL_INTERNAL;
     q->done(q->arg, status, message, status->code == PL_OK && !q->reply ? bytes : NULL);
     if (message)
         protobuf_c_message_free_unpacked(message, NULL);
+}
+
+static void unary_deliver(struct rpc_request *q, struct pl_err *status)
+{
+    pl_cleanup(rpc_bytes_unref_p) struct rpc_bytes *bytes = rpc_bytes_from_core(pl_take(q->incoming));
+    request_deliver(q, bytes, rpc_bytes_len(bytes), status);
 }
 
 static void unary_ended(struct rpc_completion *done, bool ok)
@@ -145,6 +152,8 @@ static void unary_ended(struct rpc_completion *done, bool ok)
 
 struct rpc_request *rpc_send(struct rpc_channel *c, const struct rpc_send *s)
 {
+    if (c->local)
+        return local_send(c, s);
     struct rpc_request *q = request_new(c, s->path, s->timeout_ms ? s->timeout_ms : DEFAULT_TIMEOUT_MS, s->traceparent);
     grpc_op ops[6] = { 0 };
     q->ended.done = unary_ended;

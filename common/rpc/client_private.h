@@ -9,15 +9,19 @@
 
 /* More different methods than one channel calls; beyond it a bug. */
 #define CHANNEL_METHODS_MAX 64
+#define DEFAULT_TIMEOUT_MS  30000
 
 struct channel_method {
     const char *path; /* static, compared by pointer first */
     void *registered;
 };
 
+struct local_channel;
+
 struct rpc_channel {
     struct rpc *rpc;
-    grpc_channel *core; /* NULL once freed by its owner */
+    struct local_channel *local; /* an address "unix-frames:PATH": all of local_client.c's; else NULL */
+    grpc_channel *core;          /* NULL once freed by its owner */
     char *target;
     unsigned refs; /* the owner's, one per request, one for the watch */
     struct list requests;
@@ -61,7 +65,20 @@ void request_batch(struct rpc_request *q, const grpc_op *ops, size_t count, stru
 void request_op_headers(struct rpc_request *q, grpc_op *op, bool wait_for_ready);
 void request_op_message(struct rpc_request *q, grpc_op *op);
 void request_op_status(struct rpc_request *q, grpc_op *op);
+/* The peer said OK, with 'bytes' (not kept; NULL: none, or 'len' bytes, more than we take): tells 'done', with the
+ * status that results. */
+void request_deliver(struct rpc_request *q, struct rpc_bytes *bytes, size_t len, struct pl_err *status);
 /* What the call ended with; 'failed' goes before what the peer said. */
 void request_status(const struct rpc_request *q, struct pl_err *out);
+
+/* ---- local_client.c ---- */
+void local_channel_open(struct rpc_channel *c, const char *path);
+void local_channel_close(struct rpc_channel *c); /* its requests have been cancelled */
+void local_channel_done(struct rpc_channel *c);  /* the last request has gone, too */
+void local_channel_connect(struct rpc_channel *c);
+bool local_channel_ready(const struct rpc_channel *c);
+struct rpc_request *local_send(struct rpc_channel *c, const struct rpc_send *s);
+struct rpc_request *local_open(struct rpc_channel *c, const struct rpc_open *o);
+void local_cancel(struct rpc_request *q);
 
 #endif

@@ -76,6 +76,8 @@ static void stream_received(struct rpc_completion *done, bool ok)
 
 struct rpc_request *rpc_open(struct rpc_channel *c, const struct rpc_open *o)
 {
+    if (c->local)
+        return local_open(c, o);
     struct rpc_request *q = request_new(c, o->path, o->timeout_ms ? o->timeout_ms : INT64_MAX, o->traceparent);
     grpc_op ops[4] = { 0 };
     q->sent.done = stream_sent;

@@ -26,6 +26,8 @@ struct rpc_completion {
     bool ok;
 };
 void rpc_completion_init(struct rpc_completion *c, struct rpc *r, void (*done)(struct rpc_completion *c, bool ok));
+/* For what is over without the core: 'done' runs soon, never from in here. It does not need the loop to run. */
+void rpc_completion_over(struct rpc_completion *c);
 
 struct loop *rpc_loop(struct rpc *r);
 struct metrics *rpc_metrics(struct rpc *r);
@@ -39,6 +41,9 @@ void rpc_hold(struct rpc *r);
 void rpc_release(struct rpc *r);
 
 /* ---- bytes ---- */
+
+/* 'n' bytes that are still to be written, at '*out', before anybody else sees them. */
+struct rpc_bytes *rpc_bytes_room(size_t n, uint8_t **out);
 
 /* Shares the slices of 'b' and destroys it; NULL gives NULL. */
 struct rpc_bytes *rpc_bytes_from_core(grpc_byte_buffer *b);
@@ -68,6 +73,10 @@ grpc_status_code rpc_status_code(const struct pl_err *err);
 const char *rpc_status_name(grpc_status_code code);
 /* What a call ended with, as our error; 'trailing' may hold details. */
 void rpc_status_decode(grpc_status_code code, grpc_slice text, const grpc_metadata_array *trailing, struct pl_err *out);
+
+/* A google.rpc.Status with all of it, and back; one that cannot be read is PL_UNKNOWN. */
+struct rpc_bytes *rpc_status_write(const struct pl_err *err);
+void rpc_status_read(const struct rpc_bytes *status, struct pl_err *out);
 
 bool rpc_status_has_details(const grpc_metadata_array *trailing);
 

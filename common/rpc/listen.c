@@ -1,3 +1,4 @@
+#include "local_link.h"
 #include "server_private.h"
 
 #include "base/mem.h"
@@ -22,7 +23,7 @@ static const char *unix_path(const char *address)
 }
 
 /* The core removes whatever socket file it finds, also that of a server that lives: so ask before it does. */
-static enum pl_code unix_check(const char *address, const char *path, struct pl_err *err)
+enum pl_code server_unix_check(const char *address, const char *path, struct pl_err *err)
 {
     struct sockaddr_un a = { .sun_family = AF_UNIX };
     if (strlen(path) >= sizeof(a.sun_path))
@@ -80,7 +81,7 @@ static enum pl_code listen_one(grpc_server *core, const char *address, grpc_serv
                                grpc_server_credentials *local, int *out_port, struct pl_err *err)
 {
     const char *path = unix_path(address);
-    if (path && unix_check(address, path, err) != PL_OK)
+    if (path && server_unix_check(address, path, err) != PL_OK)
         return err->code;
     mode_t before = path ? umask(0177) : 0; /* the socket is born with mode 0600 */
     int port = grpc_server_add_http2_port(core, address, path ? local : tcp);
@@ -99,14 +100,16 @@ static void credentials_release_p(grpc_server_credentials **c)
         grpc_server_credentials_release(*c);
 }
 
-enum pl_code server_listen(grpc_server *core, const struct rpc_server_options *o, int *out_ports, struct pl_err *err)
+enum pl_code server_listen(struct rpc_server *s, const struct rpc_server_options *o, int *out_ports, struct pl_err *err)
 {
     pl_cleanup(credentials_release_p) grpc_server_credentials *local = grpc_insecure_server_credentials_create();
     pl_cleanup(credentials_release_p) grpc_server_credentials *tls = NULL;
     if (rpc_tls_enabled(&o->tls) && !(tls = rpc_tls_server(&o->tls, err)))
         return err->code;
     for (size_t i = 0; i < o->listen_count; i++)
-        if (listen_one(core, o->listen[i], tls ? tls : local, local, &out_ports[i], err) != PL_OK)
+        if (local_path(o->listen[i])
+                ? local_server_listen(s, o->listen[i], err) != PL_OK
+                : listen_one(s->core, o->listen[i], tls ? tls : local, local, &out_ports[i], err) != PL_OK)
             return err->code;
     return PL_OK;
 }

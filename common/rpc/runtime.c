@@ -146,6 +146,11 @@ void rpc_completion_init(struct rpc_completion *c, struct rpc *r, void (*done)(s
     *c = (struct rpc_completion){ .core = { .functor_run = rpc_over, .inlineable = 1 }, .done = done, .rpc = r };
 }
 
+void rpc_completion_over(struct rpc_completion *c)
+{
+    rpc_over(&c->core, true);
+}
+
 static void rpc_call_queue_over(grpc_completion_queue_functor *core, int ok)
 {
     (void)ok;

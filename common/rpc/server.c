@@ -165,7 +165,7 @@ enum pl_code rpc_server_start(struct rpc_server **out, struct rpc *r, const stru
     grpc_server_register_completion_queue(s->core, rpc_queue(r), NULL);
     enum pl_code code = register_methods(s, err);
     if (code == PL_OK)
-        code = server_listen(s->core, o, s->ports, err);
+        code = server_listen(s, o, s->ports, err);
     grpc_server_start(s->core); /* also after a failure: the core ends only what has begun */
     if (code != PL_OK) {
         rpc_server_free(s);
@@ -244,6 +244,7 @@ static void server_destroy(struct rpc_server *s)
     struct rpc *r = s->rpc;
     if (s->core)
         grpc_server_destroy(s->core);
+    local_server_free(s);
     health_free(s->health);
     reflection_free(s->reflection);
     free(s->methods);
@@ -254,7 +255,7 @@ static void server_destroy(struct rpc_server *s)
 
 void server_check_stopped(struct rpc_server *s)
 {
-    if (s->state != SERVER_DRAINING || !s->shut_done || s->armed > 0 || s->in_flight > 0)
+    if (s->state != SERVER_DRAINING || !s->shut_done || s->armed > 0 || s->in_flight > 0 || !local_server_idle(s))
         return;
     s->state = SERVER_STOPPED;
     loop_timer_clear(rpc_loop(s->rpc), &s->grace);
@@ -291,6 +292,8 @@ static void server_cancel_all(struct rpc_server *s)
     s->cancelled = true;
     grpc_server_cancel_all_calls(s->core);
     loop_timer_set(rpc_loop(s->rpc), &s->grace, pl_now_ms() + ABANDON_AFTER_MS);
+    local_server_cancel(s);
+    server_check_stopped(s);
 }
 
 static void server_abandon_all(struct rpc_server *s)
@@ -323,6 +326,7 @@ void rpc_server_drain(struct rpc_server *s, int64_t grace_ms, void (*drained)(vo
     health_set(s->health, false);
     s->state = SERVER_DRAINING;
     health_close(s->health);
+    local_server_drain(s);
     grpc_server_shutdown_and_notify(s->core, rpc_queue(s->rpc), &s->shut);
     loop_timer_set(rpc_loop(s->rpc), &s->grace, pl_now_ms() + grace_ms);
     server_linger(s);

@@ -110,6 +110,8 @@ static void call_drop_core(struct rpc_call *c)
 
 static void call_free(struct rpc_call *c)
 {
+    if (c->local)
+        local_call_done(c);
     call_drop_request(c);
     stream_free(c->stream);
     if (c->payload)
@@ -140,6 +142,8 @@ void call_abandon(struct rpc_call *c)
     server_call_removed(c->server, c);
     c->server = NULL;
     c->gone = true;
+    if (c->local)
+        local_call_abandon(c);
     call_drop_core(c);
 }
 
@@ -167,6 +171,13 @@ static void call_listen(struct rpc_call *c)
     call_batch(c, &op, 1, &c->closed);
 }
 
+static char *call_unknown_path(const struct rpc_call *c)
+{
+    if (c->local)
+        return pl_strdup(c->path);
+    return pl_strndup((const char *)GRPC_SLICE_START_PTR(c->details->method), GRPC_SLICE_LENGTH(c->details->method));
+}
+
 /* What is wrong with the call, before its message is looked at; PL_OK: nothing. */
 static enum pl_code call_check(struct rpc_call *c, struct pl_err *err)
 {
@@ -174,10 +185,11 @@ static enum pl_code call_check(struct rpc_call *c, struct pl_err *err)
     if (s->state != SERVER_SERVING)
         return pl_fail_reason(err, PL_UNAVAILABLE, "DRAINING", NULL, "the server is shutting down; repeat the call");
     if (!c->method->row) {
-        pl_cleanup(pl_free_p) char *path =
-            pl_strndup((const char *)GRPC_SLICE_START_PTR(c->details->method), GRPC_SLICE_LENGTH(c->details->method));
+        pl_cleanup(pl_free_p) char *path = call_unknown_path(c);
         return pl_fail(err, PL_UNIMPLEMENTED, NULL, "method '%.200s' is not served here", path);
     }
+    if (c->local && c->method->row->kind != RPC_UNARY)
+        return pl_fail(err, PL_UNIMPLEMENTED, NULL, "method '%s' is a stream: it is served by gRPC only", c->path);
     if (s->in_flight > s->max_in_flight && !c->method->exempt) {
         (void)pl_fail_reason(err, PL_EXHAUSTED, "MAX_CALLS_IN_FLIGHT", NULL,
                              "%u calls are in flight here, the most this server takes", s->max_in_flight);
@@ -189,13 +201,16 @@ static enum pl_code call_check(struct rpc_call *c, struct pl_err *err)
 
 static enum pl_code call_take_request(struct rpc_call *c, struct pl_err *err)
 {
-    if (!c->payload)
+    size_t limit = c->method->max_request_bytes;
+    if (!c->payload && !c->local)
         return pl_fail(err, PL_INVALID, NULL, "request: the client closed the stream without sending a message");
-    c->request = rpc_bytes_from_core(pl_take(c->payload));
-    size_t len = rpc_bytes_len(c->request), limit = c->method->max_request_bytes;
-    if (len > limit)
+    if (c->payload) {
+        c->request = rpc_bytes_from_core(pl_take(c->payload));
+        c->request_len = rpc_bytes_len(c->request);
+    }
+    if (c->request_len > limit)
         return pl_fail_reason(err, PL_EXHAUSTED, "MESSAGE_TOO_LARGE", NULL,
-                              "request: %zu bytes, larger than the limit of %zu bytes", len, limit);
+                              "request: %zu bytes, larger than the limit of %zu bytes", c->request_len, limit);
     if (c->method->row->request)
         c->message = rpc_unpack(c->method->row->request, c->request, "request", err);
     return c->method->row->request && !c->message ? err->code : PL_OK;
@@ -205,7 +220,7 @@ static void call_dispatch(struct rpc_call *c)
 {
     struct pl_err err;
     const struct rpc_method *row = c->method->row;
-    if (row && row->kind != RPC_UNARY)
+    if (row && row->kind != RPC_UNARY && !c->local)
         stream_init(c);
     if (call_check(c, &err) != PL_OK) {
         rpc_fail(c, &err);
@@ -242,6 +257,24 @@ static void call_arrived(struct rpc_completion *done, bool ok)
     c->in_handler = false;
     if (!c->listening)
         call_listen(c);
+}
+
+void call_init_local(struct rpc_call *c, struct local_call *local, struct rpc_server *s)
+{
+    c->local = local;
+    c->server = s;
+    c->cancel_soon.run = call_cancel_soon;
+    list_init(&c->link);
+    grpc_metadata_array_init(&c->headers);
+}
+
+void call_begin(struct rpc_call *c)
+{
+    c->refs = 2; /* the answer that is due, and ours while the handler is on the stack */
+    c->arrived_us = pl_now_us();
+    server_call_added(c->server, c);
+    call_dispatch(c);
+    call_unref(c);
 }
 
 /* ---- answer ---- */
@@ -321,6 +354,10 @@ static void call_sent(struct rpc_completion *done, bool ok)
 void rpc_reply(struct rpc_call *c, const ProtobufCMessage *message)
 {
     assert(!c->stream);
+    if (c->local) {
+        rpc_reply_bytes(c, rpc_bytes_from_core(rpc_pack(message)));
+        return;
+    }
     grpc_byte_buffer *reply = c->gone ? NULL : rpc_pack(message);
     call_answered(c, NULL);
     call_send_final(c, reply, NULL);
@@ -329,6 +366,11 @@ void rpc_reply(struct rpc_call *c, const ProtobufCMessage *message)
 void rpc_reply_bytes(struct rpc_call *c, struct rpc_bytes *bytes)
 {
     assert(!c->stream);
+    if (c->local) {
+        call_answered(c, NULL);
+        local_call_answer(c, bytes, NULL);
+        return;
+    }
     grpc_byte_buffer *reply = c->gone ? NULL : rpc_bytes_to_core(bytes);
     rpc_bytes_unref(bytes);
     call_answered(c, NULL);
@@ -339,7 +381,9 @@ void rpc_fail(struct rpc_call *c, const struct pl_err *err)
 {
     assert(err->code != PL_OK);
     call_answered(c, err);
-    if (c->stream)
+    if (c->local)
+        local_call_answer(c, NULL, err);
+    else if (c->stream)
         stream_fail(c, err);
     else
         call_send_final(c, NULL, err);
@@ -355,14 +399,19 @@ static void call_tell_cancelled(struct rpc_call *c)
         tell(c->on_cancel_arg);
 }
 
-static void call_closed(struct rpc_completion *done, bool ok)
+void call_lost(struct rpc_call *c)
 {
-    struct rpc_call *c = PL_CONTAINER(done, struct rpc_call, closed);
-    (void)ok; /* this operation cannot fail */
     c->gone = true;
     if (c->stream)
         stream_gone(c);
     call_tell_cancelled(c);
+}
+
+static void call_closed(struct rpc_completion *done, bool ok)
+{
+    struct rpc_call *c = PL_CONTAINER(done, struct rpc_call, closed);
+    (void)ok; /* this operation cannot fail */
+    call_lost(c);
     call_unref(c);
 }
 

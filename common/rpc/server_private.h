@@ -43,6 +43,7 @@ struct rpc_server {
     size_t port_count;
     struct health *health;
     struct reflection *reflection; /* NULL: no descriptor set */
+    struct local_server *local;    /* NULL: no address "unix-frames:PATH" */
     struct metrics_gauge *in_flight_gauge;
 
     struct rpc_completion shut; /* the core has ended every call and connection */
@@ -66,6 +67,7 @@ struct call_out {
 struct rpc_stream;
 
 struct rpc_call {
+    struct local_call *local; /* came over the local transport, which has no use for what is the core's; else NULL */
     struct rpc_completion arrived; /* a client called the method            */
     struct rpc_completion closed;  /* the call ended or was cancelled       */
     struct rpc_completion sent;    /* the answer and its status have left   */
@@ -79,7 +81,8 @@ struct rpc_call {
     grpc_metadata_array headers;
     gpr_timespec deadline;
     grpc_byte_buffer *payload;
-    struct rpc_bytes *request;
+    struct rpc_bytes *request; /* NULL: none, or longer than it may be */
+    size_t request_len;
     ProtobufCMessage *message;
     grpc_byte_buffer *reply;
     struct call_out *out;
@@ -110,6 +113,11 @@ void call_arm(struct rpc_server *s, struct server_method *m);
 /* The service never answered and its server must go: takes the call away from the core. */
 void call_abandon(struct rpc_call *c);
 void call_unref(struct rpc_call *c);
+/* The same road for calls that the core knows nothing of: local, method, path, request and deadline are set. */
+void call_init_local(struct rpc_call *c, struct local_call *local, struct rpc_server *s);
+void call_begin(struct rpc_call *c);
+/* Nobody waits for the answer any more: the handler hears it. */
+void call_lost(struct rpc_call *c);
 /* Sends the status (NULL: OK), for unary calls behind 'reply'; consumes the handler's reference. */
 void call_send_final(struct rpc_call *c, grpc_byte_buffer *reply, const struct pl_err *err);
 /* Ops for headers that the handler set. */
@@ -128,8 +136,24 @@ void stream_gone(struct rpc_call *c); /* the peer is away: drops what waits */
 
 /* ---- listen.c ---- */
 /* Binds o->listen; 'out_ports' gets one per address. */
-PL_MUST_CHECK enum pl_code server_listen(grpc_server *core, const struct rpc_server_options *o, int *out_ports,
+PL_MUST_CHECK enum pl_code server_listen(struct rpc_server *s, const struct rpc_server_options *o, int *out_ports,
                                          struct pl_err *err);
+
+/* PL_UNAVAILABLE: what is at 'path' is no socket, or another server's. */
+PL_MUST_CHECK enum pl_code server_unix_check(const char *address, const char *path, struct pl_err *err);
+
+/* ---- local_server.c ---- */
+PL_MUST_CHECK enum pl_code local_server_listen(struct rpc_server *s, const char *address, struct pl_err *err);
+void local_server_drain(struct rpc_server *s);
+/* Closes all connections. What is in flight is lost; the server may stop then, which is for the caller to check. */
+void local_server_cancel(struct rpc_server *s);
+bool local_server_idle(const struct rpc_server *s); /* no connections */
+void local_server_free(struct rpc_server *s);
+/* The call is answered: consumes 'reply' and the handler's reference. 'err' NULL: OK. */
+void local_call_answer(struct rpc_call *c, struct rpc_bytes *reply, const struct pl_err *err);
+void local_call_abandon(struct rpc_call *c);
+void local_call_done(struct rpc_call *c);                                 /* before it is freed */
+const char *local_call_header(const struct rpc_call *c, const char *key); /* NULL: absent */
 
 /* ---- health.c ---- */
 struct health *health_new(const struct rpc_server_options *o);

@@ -280,3 +280,31 @@ void rpc_status_decode(grpc_status_code code, grpc_slice message, const grpc_met
     if (details)
         read_details(*details, out);
 }
+
+/* ---- a status that travels alone ---- */
+
+struct rpc_bytes *rpc_status_write(const struct pl_err *err)
+{
+    grpc_slice s = rpc_status_details(err);
+    struct rpc_bytes *b = rpc_bytes_copy(GRPC_SLICE_START_PTR(s), GRPC_SLICE_LENGTH(s));
+    grpc_slice_unref(s);
+    return b;
+}
+
+void rpc_status_read(const struct rpc_bytes *status, struct pl_err *out)
+{
+    struct iovec span = { 0 };
+    Google__Rpc__Status *s = NULL;
+    if (rpc_bytes_spans(status, &span, 1) == 1)
+        s = google__rpc__status__unpack(NULL, span.iov_len, span.iov_base);
+    if (!s || s->code == GRPC_STATUS_OK) {
+        (void)pl_fail(out, PL_UNKNOWN, NULL, "the server's status cannot be read");
+    } else {
+        *out = (struct pl_err){ .code = code_of((grpc_status_code)s->code) };
+        (void)pl_fail(out, out->code, NULL, "%s", s->message);
+        for (size_t i = 0; i < s->n_details; i++)
+            read_detail(s->details[i], out);
+    }
+    if (s)
+        google__rpc__status__free_unpacked(s, NULL);
+}

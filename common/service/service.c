@@ -134,17 +134,28 @@ static bool is_address(const char *text, bool any_host)
                      : memchr(text, ':', (size_t)(colon - text)) == NULL && (colon > text || any_host);
 }
 
+/* NULL: it is no socket of this machine. */
+static const char *socket_path(const char *address)
+{
+    static const char *const kinds[] = { "unix:", "unix-frames:" };
+    for (size_t i = 0; i < PL_COUNT(kinds); i++)
+        if (strncmp(address, kinds[i], strlen(kinds[i])) == 0)
+            return address + strlen(kinds[i]);
+    return NULL;
+}
+
 static enum pl_code check_addresses(const struct service_config *c, struct pl_err *err)
 {
     if (c->listen.count == 0)
         return pl_fail(err, PL_INVALID, "listen", "listen is empty: at least one address is needed");
     for (size_t i = 0; i < c->listen.count; i++) {
         const char *address = c->listen.items[i];
-        bool local = strncmp(address, "unix:", 5) == 0;
-        if (local ? !address[5] : !is_address(address, false))
+        const char *path = socket_path(address);
+        if (path ? !*path : !is_address(address, false))
             return pl_fail(
                 err, PL_INVALID, "listen",
-                "listen has '%.100s': it must be HOST:PORT, [IPV6]:PORT or unix:PATH, with a port of 0 to 65535",
+                "listen has '%.100s': it must be HOST:PORT, [IPV6]:PORT, unix:PATH or unix-frames:PATH, with "
+                "a port of 0 to 65535",
                 address);
     }
     if (*c->admin_listen && !is_address(c->admin_listen, true))

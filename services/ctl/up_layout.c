@@ -62,7 +62,7 @@ static char *short_run_dir(const char *state)
 static void choose_run_dir(struct up_layout *l)
 {
     l->run_dir = pl_format("%s/run", l->state);
-    size_t longest = strlen(l->run_dir) + strlen("/control.sock");
+    size_t longest = strlen(l->run_dir) + strlen("/router.frames");
     if (longest <= SOCKET_PATH_MAX && is_plain(l->run_dir))
         return;
     free(l->run_dir);
@@ -102,7 +102,7 @@ static json_t *own_config(const struct up_layout *l, enum up_service_id id)
     pl_cleanup(pl_free_p) char *database = pl_format("%s/control/pilotlight.db", l->state);
     pl_cleanup(pl_free_p) char *snapshot = pl_format("%s/router/snapshot", l->state);
     pl_cleanup(pl_free_p) char *cache = pl_format("%s/worker/cache", l->state);
-    pl_cleanup(pl_free_p) char *router = pl_format("unix:%s", l->services[UP_ROUTER].socket);
+    pl_cleanup(pl_free_p) char *frames = pl_format("unix-frames:%s/router.frames", l->run_dir);
     pl_cleanup(pl_free_p) char *buckets = pl_format("%s/gateway/buckets", l->state);
     switch (id) {
     case UP_CONTROL:
@@ -110,6 +110,7 @@ static json_t *own_config(const struct up_layout *l, enum up_service_id id)
         break;
     case UP_ROUTER:
         json_object_set_new(c, "control", json_string(control));
+        json_array_append_new(json_object_get(c, "listen"), json_string(frames));
         json_object_set_new(c, "router_id", json_string("router-1"));
         json_object_set_new(c, "snapshot", json_string(snapshot));
         break;
@@ -122,7 +123,7 @@ static json_t *own_config(const struct up_layout *l, enum up_service_id id)
     case UP_GATEWAY:
         json_object_set_new(c, "listen", json_pack("[s]", s->address));
         json_object_set_new(c, "control", json_string(control));
-        json_object_set_new(c, "router", json_string(router));
+        json_object_set_new(c, "router", json_string(frames));
         json_object_set_new(c, "credentials_file", json_string(l->credentials_path));
         json_object_set_new(c, "s3", json_pack("{s:s}", "directory", buckets));
         break;

@@ -11,7 +11,8 @@
 const struct config_row gateway_config_rows[] = {
     SERVICE_CONFIG_ROWS_OF(S, "127.0.0.1:8080", "127.0.0.1:8090", "addresses of the AWS front door: HOST:PORT"),
     CONFIG_STRING(S, control, "control", "127.0.0.1:8082", "gRPC target of control"),
-    CONFIG_STRING(S, router, "router", "127.0.0.1:8081", "gRPC target of a router"),
+    CONFIG_STRING(S, router, "router", "127.0.0.1:8081",
+                  "a router: gRPC target, or unix-frames:PATH where it listens on one (same machine, much faster)"),
     CONFIG_STRING(S, upstream_ca_file, "upstream_tls.ca_file", NULL,
                   "PEM; call control and router with TLS and trust these"),
     CONFIG_STRING(S, upstream_cert_file, "upstream_tls.cert_file", NULL, "PEM certificate shown to them (mTLS)"),

@@ -82,7 +82,7 @@ static char *default_address(const char *listen, int port)
     const char *colon = strrchr(listen, ':');
     char host[HOST_NAME_MAX + 1] = "";
 
-    if (strncmp(listen, "unix:", 5) == 0 || !colon)
+    if (strncmp(listen, "unix:", 5) == 0 || strncmp(listen, "unix-frames:", 12) == 0 || !colon)
         return pl_strdup(listen);
     if ((strncmp(listen, "0.0.0.0:", 8) == 0 || strncmp(listen, "[::]:", 5) == 0) &&
         gethostname(host, sizeof(host) - 1) == 0)

@@ -86,6 +86,10 @@ static void layout_has_ports_sockets_and_configs(void **state)
     assert_string_equal(text_at(router, "snapshot"), "/srv/pilotlight/router/snapshot");
     assert_string_equal(json_string_value(json_array_get(json_object_get(router, "listen"), 0)),
                         "unix:/srv/pilotlight/run/router.sock");
+    assert_string_equal(json_string_value(json_array_get(json_object_get(router, "listen"), 2)),
+                        "unix-frames:/srv/pilotlight/run/router.frames");
+    assert_string_equal(text_at(l.services[UP_GATEWAY].config, "router"),
+                        "unix-frames:/srv/pilotlight/run/router.frames");
     up_layout_done(&l);
 }
 

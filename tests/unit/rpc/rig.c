@@ -158,7 +158,7 @@ void rig_serve_with(struct rig *g, struct rpc_server_options *o)
     rig_leave(g);
     if (code != PL_OK)
         fail_msg("server: %s", err.message);
-    if (strncmp(o->listen[0], "unix:", 5) == 0)
+    if (strncmp(o->listen[0], "unix", 4) == 0)
         snprintf(g->address, sizeof(g->address), "%s", o->listen[0]);
     else
         snprintf(g->address, sizeof(g->address), "127.0.0.1:%d", rpc_server_port(g->server, 0));
@@ -171,6 +171,13 @@ void rig_serve(struct rig *g, const char *listen)
     const char *addresses[] = { listen ? listen : path };
     struct rpc_server_options o = { .listen = addresses, .listen_count = 1 };
     rig_serve_with(g, &o);
+}
+
+void rig_serve_local(struct rig *g)
+{
+    char address[128];
+    snprintf(address, sizeof(address), "unix-frames:%s/s.frames", g->dir);
+    rig_serve(g, address);
 }
 
 void rig_connect(struct rig *g, const struct rpc_channel_options *o)
@@ -217,13 +224,23 @@ void rig_down(struct rig *g)
     assert_int_equal(system(command), 0);
 }
 
+static struct rig fixture;
+
 int rig_fixture_up(void **state)
 {
-    static struct rig rig;
-    *state = &rig;
-    rig_up(&rig);
-    rig_serve(&rig, NULL);
-    rig_connect(&rig, NULL);
+    *state = &fixture;
+    rig_up(&fixture);
+    rig_serve(&fixture, NULL);
+    rig_connect(&fixture, NULL);
+    return 0;
+}
+
+int rig_fixture_up_local(void **state)
+{
+    *state = &fixture;
+    rig_up(&fixture);
+    rig_serve_local(&fixture);
+    rig_connect(&fixture, NULL);
     return 0;
 }
 

@@ -58,12 +58,14 @@ struct result {
 
 void rig_up(struct rig *g);                                       /* runtime, loop thread, directory; no server */
 void rig_serve(struct rig *g, const char *listen);                /* NULL: unix socket in the directory         */
+void rig_serve_local(struct rig *g);                              /* the local transport, in the directory */
 void rig_serve_with(struct rig *g, struct rpc_server_options *o); /* adds the service                       */
 void rig_connect(struct rig *g, const struct rpc_channel_options *o);
 void rig_stop_server(struct rig *g, int64_t grace_ms);
 void rig_down(struct rig *g);
 /* cmocka's fixtures: the state is a rig with a server on its socket and a channel to it. */
 int rig_fixture_up(void **state);
+int rig_fixture_up_local(void **state); /* the same over the local transport */
 int rig_fixture_down(void **state);
 void rig_enter(struct rig *g);
 void rig_leave(struct rig *g);

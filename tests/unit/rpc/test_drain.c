@@ -145,6 +145,7 @@ static void test_client_survives_a_server_that_comes_back(void **state)
 {
     struct rig *g = *state;
     struct rpc_bytes *reply = NULL;
+    char again[128];
     struct pl_err err;
     assert_int_equal(rig_call(g, ECHO, "x", 1, &reply, &err), PL_OK);
     rpc_bytes_unref(reply);
@@ -152,10 +153,11 @@ static void test_client_survives_a_server_that_comes_back(void **state)
     rpc_channel_connect(g->channel);
     assert_true(rpc_channel_ready(g->channel));
     rig_leave(g);
+    snprintf(again, sizeof(again), "%s", g->address);
     rig_stop_server(g, 1000);
     assert_int_equal(rig_call(g, ECHO, "x", 1, &reply, &err), PL_UNAVAILABLE);
     struct rpc_send s = { .path = ECHO, .bytes = rpc_bytes_copy("x", 1), .timeout_ms = 20000, .wait_for_ready = true };
-    rig_serve(g, NULL);
+    rig_serve(g, again);
     assert_int_equal(rpc_call_wait(g->channel, &s, NULL, &reply, &err), PL_OK);
     rpc_bytes_unref(reply);
 }
@@ -182,6 +184,9 @@ static void test_addresses_that_cannot_be_bound(void **state)
     assert_non_null(strstr(err.message, "another server"));
     assert_int_equal(start_second(g, "unix:/nowhere/at/all.sock", none, &err), PL_UNAVAILABLE);
     assert_non_null(strstr(err.message, "No such file"));
+    assert_int_equal(start_second(g, "unix-frames:/nowhere/at/all.sock", none, &err), PL_UNAVAILABLE);
+    assert_non_null(strstr(err.message, "No such file"));
+    assert_int_equal(start_second(g, "unix-frames:", none, &err), PL_INVALID);
     assert_int_equal(start_second(g, "nonsense", none, &err), PL_UNAVAILABLE);
 
     int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -210,7 +215,7 @@ static void test_stale_socket_is_replaced(void **state)
     struct sockaddr_un a = { .sun_family = AF_UNIX };
     char listen[128];
     snprintf(a.sun_path, sizeof(a.sun_path), "%s/stale", g->dir);
-    snprintf(listen, sizeof(listen), "unix:%s", a.sun_path);
+    snprintf(listen, sizeof(listen), "%.*s:%s", (int)strcspn(g->address, ":"), g->address, a.sun_path);
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
     close(fd);
@@ -220,9 +225,11 @@ static void test_stale_socket_is_replaced(void **state)
 static void test_calls_in_flight_are_limited(void **state)
 {
     struct rig *g = *state;
-    const char *addresses[] = { "127.0.0.1:0" };
+    char again[128];
+    const char *addresses[] = { again };
     struct rpc_server_options o = { .listen = addresses, .listen_count = 1, .max_calls_in_flight = 1 };
     struct result held, over;
+    snprintf(again, sizeof(again), "%s", g->address);
     rig_stop_server(g, 1000);
     rig_serve_with(g, &o);
     rig_enter(g);
@@ -245,22 +252,24 @@ static void test_calls_in_flight_are_limited(void **state)
     result_done(&held);
 }
 
+#define BOTH(test)                                                                                                     \
+    cmocka_unit_test_setup_teardown(test, rig_fixture_up, rig_fixture_down),                                           \
+        cmocka_unit_test_setup_teardown(test, rig_fixture_up_local, rig_fixture_down)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_call_in_flight_finishes_and_new_ones_are_refused, rig_fixture_up,
-                                        rig_fixture_down),
-        cmocka_unit_test_setup_teardown(test_grace_expires, rig_fixture_up, rig_fixture_down),
-        cmocka_unit_test_setup_teardown(test_handler_that_never_answers_is_abandoned, rig_fixture_up, rig_fixture_down),
-        cmocka_unit_test_setup_teardown(test_idle_server_stops_at_once, rig_fixture_up, rig_fixture_down),
+        BOTH(test_call_in_flight_finishes_and_new_ones_are_refused),
+        BOTH(test_grace_expires),
+        BOTH(test_handler_that_never_answers_is_abandoned),
+        BOTH(test_idle_server_stops_at_once),
+        BOTH(test_server_freed_without_drain),
+        BOTH(test_client_survives_a_server_that_comes_back),
+        BOTH(test_addresses_that_cannot_be_bound),
+        BOTH(test_calls_in_flight_are_limited),
+        BOTH(test_stale_socket_is_replaced),
         cmocka_unit_test_setup_teardown(test_client_that_does_not_read_holds_up_nothing, rig_fixture_up,
                                         rig_fixture_down),
-        cmocka_unit_test_setup_teardown(test_server_freed_without_drain, rig_fixture_up, rig_fixture_down),
-        cmocka_unit_test_setup_teardown(test_client_survives_a_server_that_comes_back, rig_fixture_up,
-                                        rig_fixture_down),
-        cmocka_unit_test_setup_teardown(test_addresses_that_cannot_be_bound, rig_fixture_up, rig_fixture_down),
-        cmocka_unit_test_setup_teardown(test_stale_socket_is_replaced, rig_fixture_up, rig_fixture_down),
-        cmocka_unit_test_setup_teardown(test_calls_in_flight_are_limited, rig_fixture_up, rig_fixture_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

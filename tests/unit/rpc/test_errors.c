@@ -74,5 +74,6 @@ int main(void)
         cmocka_unit_test(test_model_errors),
         cmocka_unit_test(test_longest_error_fits),
     };
-    return cmocka_run_group_tests(tests, rig_fixture_up, rig_fixture_down);
+    int failed = cmocka_run_group_tests_name("gRPC", tests, rig_fixture_up, rig_fixture_down);
+    return failed + cmocka_run_group_tests_name("local", tests, rig_fixture_up_local, rig_fixture_down);
 }

@@ -21,8 +21,8 @@ struct rpc_channel_options {
     size_t max_message_bytes; /* 0 = RPC_MAX_MESSAGE_BYTES */
 };
 
-/* 'target': "127.0.0.1:8083", "unix:/run/x.sock", "dns:///host:port". Never fails: an unreachable target fails its
- * calls. */
+/* 'target': "127.0.0.1:8083", "unix:/run/x.sock", "dns:///host:port", "unix-frames:/run/x" (unary requests only). Never
+ * fails: an unreachable target fails its calls. */
 struct rpc_channel *rpc_channel_new(struct rpc *r, const char *target, const struct rpc_channel_options *o);
 /* Cancels what is in flight (their 'done' still runs, later). NULL is fine. */
 void rpc_channel_free(struct rpc_channel *c);

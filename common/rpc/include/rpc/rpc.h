@@ -65,6 +65,18 @@ struct rpc_tls {
     const char *server_name; /* client: expect this name in the certificate   */
 };
 
+/* ---- addresses ----
+ *
+ * Servers listen on, and channels go to:
+ *
+ *     HOST:PORT, unix:PATH   gRPC, over TCP (TLS where asked for) or a unix socket: for anybody, all kinds of calls
+ *     unix-frames:PATH       the local transport: unary calls between services of one machine, of one user
+ *
+ * The local transport has the same methods, messages, limits, statuses with their details, deadlines, cancellation,
+ * traceparent and draining, at a fraction of the cost: no HTTP/2, and no thread but the loop's, which runs the handler
+ * where it has read the frame. It has no streams (PL_UNIMPLEMENTED), no TLS, no headers of the answer, and nobody else
+ * speaks it: a server offers it beside gRPC, never instead. Its format is in local_frame.h. */
+
 /* Largest message either way unless a method says otherwise: 6 MiB of payload (the contract's limit) and its envelope.
  */
 #define RPC_MAX_MESSAGE_BYTES ((size_t)(6 << 20) + (64 << 10))

@@ -47,7 +47,8 @@ struct rpc_service {
 };
 
 struct rpc_server_options {
-    const char *const *listen; /* "127.0.0.1:8081", "[::1]:8081", "unix:/run/x.sock"; count below */
+    const char *const
+        *listen; /* "127.0.0.1:8081", "[::1]:8081", "unix:/run/x.sock", "unix-frames:/run/x"; count below */
     size_t listen_count;
     struct rpc_tls tls; /* for the TCP addresses; unix sockets are plaintext, mode 0600 */
     const struct rpc_service *services;
@@ -82,14 +83,15 @@ struct rpc_bytes *rpc_call_bytes(const struct rpc_call *c);
 int64_t rpc_call_time_left_ms(const struct rpc_call *c);
 /* First value of a request header, lower-case key ("traceparent"), copied to 'out'; false when absent or too long. */
 bool rpc_call_header(const struct rpc_call *c, const char *key, char *out, size_t size);
-/* "ipv4:127.0.0.1:4711" or "unix:"; lives as long as the call. */
+/* "ipv4:127.0.0.1:4711", "unix:" or "unix-frames:"; lives as long as the call. */
 const char *rpc_call_peer(struct rpc_call *c);
 /* Path of the method. */
 const char *rpc_call_method(const struct rpc_call *c);
 /* One callback per call; NULL takes it back. If the call is cancelled already it runs soon. */
 void rpc_call_on_cancel(struct rpc_call *c, void (*cancelled)(void *arg), void *arg);
 
-/* A header of the answer ("x-pilotlight-variant"), at most 8; before the answer or the first stream message. Copied. */
+/* A header of the answer ("x-pilotlight-variant"), at most 8; gRPC only, as is every header of a request but
+ * "traceparent"; before the answer or the first stream message. Copied. */
 void rpc_call_set_header(struct rpc_call *c, const char *key, const char *value);
 
 void rpc_reply(struct rpc_call *c, const ProtobufCMessage *message);

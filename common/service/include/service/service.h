@@ -20,7 +20,7 @@ struct service;
 /* Settings that every service has; embed as the first member of its own struct and start its rows with
  * SERVICE_CONFIG_ROWS. */
 struct service_config {
-    struct config_strings listen; /* gRPC addresses: HOST:PORT or unix:PATH */
+    struct config_strings listen; /* HOST:PORT, unix:PATH or unix-frames:PATH (rpc/rpc.h) */
     char *admin_listen;           /* HOST:PORT of /metrics, /healthz, /readyz; "" = none */
     char *tls_cert_file, *tls_key_file, *tls_ca_file;
     int log_level;  /* enum log_level  */
@@ -53,7 +53,9 @@ struct metrics *service_metrics(struct service *s);
 void service_drained(struct service *s);
 
 #define SERVICE_CONFIG_ROWS(S, default_listen, default_admin)                                                          \
-    SERVICE_CONFIG_ROWS_OF(S, default_listen, default_admin, "gRPC addresses: HOST:PORT or unix:PATH")
+    SERVICE_CONFIG_ROWS_OF(                                                                                            \
+        S, default_listen, default_admin,                                                                              \
+        "gRPC addresses: HOST:PORT or unix:PATH; unix-frames:PATH for services of the same machine")
 /* For a service whose own port speaks something else. */
 #define SERVICE_CONFIG_ROWS_OF(S, default_listen, default_admin, listen_help)                                          \
     CONFIG_STRINGS(S, base.listen, "listen", default_listen, listen_help),                                             \
