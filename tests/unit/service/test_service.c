@@ -230,7 +230,7 @@ static void wrong_config_exits_2(void **state)
         { "greeting: ''\n", ": greeting is empty\n" }, /* by the service's own check; the file is named */
         { "listen: []\n", "listen is empty" },
         { "listen: [localhost]\n",
-          "listen has 'localhost': it must be HOST:PORT, [IPV6]:PORT unix:PATH or unix-frames:PATH" },
+          "listen has 'localhost': it must be HOST:PORT, [IPV6]:PORT, unix:PATH or unix-frames:PATH" },
         { "listen: ['127.0.0.1:1', '127.0.0.1:70000']\n", "listen has '127.0.0.1:70000'" },
         { "listen: ['::1:8080']\n", "listen has '::1:8080'" },
         { "listen: [':8080']\n", "listen has ':8080'" },
