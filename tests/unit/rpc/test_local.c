@@ -470,9 +470,10 @@ static void die_in_mid_reply(int fd, const struct local_frame *call)
 
 static void send_garbage(int fd, const struct local_frame *call)
 {
+    static const char garbage[] = "*no frame at all, but long enough to be one";
     char byte;
     (void)call;
-    put_bytes(fd, "\x2a no frame at all, but long enough to be one", 46);
+    put_bytes(fd, garbage, sizeof(garbage));
     assert_true(recv(fd, &byte, 1, 0) <= 0);
 }
 
