@@ -198,7 +198,7 @@ enum local_read local_reader_next(struct local_reader *r, struct local_frame **o
 {
     if (!r->in_message) {
         size_t there = r->end - r->start;
-        if (there < LOCAL_HEADER_BYTES)
+        if (there < 4)
             return LOCAL_MORE;
         size_t need = head_end(r);
         if (need == 0)

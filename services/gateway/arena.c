@@ -83,12 +83,15 @@ char *arena_strdup(struct arena *a, const char *s)
 
 char *arena_vformat(struct arena *a, const char *fmt, va_list args)
 {
+    char few[512];
     va_list again;
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, fmt, again);
+    int n = vsnprintf(few, sizeof(few), fmt, again);
     va_end(again);
-    char *out = get(a, (size_t)(n < 0 ? 0 : n) + 1);
-    (void)vsnprintf(out, (size_t)(n < 0 ? 0 : n) + 1, fmt, args);
+    if (n < (int)sizeof(few))
+        return arena_strndup(a, few, n < 0 ? 0 : (size_t)n);
+    char *out = get(a, (size_t)n + 1);
+    (void)vsnprintf(out, (size_t)n + 1, fmt, args);
     return out;
 }
 

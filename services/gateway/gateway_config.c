@@ -31,7 +31,7 @@ const struct config_row gateway_config_rows[] = {
     CONFIG_INT(S, connections, "http.connections", "20000", 8, 1000000, "connections open at once"),
     CONFIG_INT(S, connections_per_address, "http.connections_per_address", "0", 0, 1000000,
                "connections open at once from one address; 0 = no limit of its own"),
-    CONFIG_BYTES(S, header_bytes, "http.header_bytes", "32KiB", 4 * KIB, MIB, "request line and headers of a request"),
+    CONFIG_BYTES(S, header_bytes, "http.header_bytes", "16KiB", 4 * KIB, MIB, "request line and headers of a request"),
     CONFIG_INT(S, header_count, "http.headers", "100", 16, 1000, "headers of a request"),
     CONFIG_DURATION(S, idle_ms, "http.idle_timeout", "5m", 1000, CONFIG_DAY_MS,
                     "from an answer to the complete headers of the next request"),

@@ -27,8 +27,10 @@
 #define BACKLOG       4096
 #define SLOW_AFTER_MS 10000 /* a body's rate is looked at from here on */
 #define GONE_AFTER_MS 250   /* a waiting client is looked at from here on */
-/* libmicrohttpd's pool of a connection holds its headers, its read buffer and the head of the answer. */
-#define POOL_EXTRA ((size_t)48 << 10)
+/* libmicrohttpd's pool of a connection holds what has been read, an entry for each header and parameter, and the head
+ * of the answer. All of it is zeroed after each request, so it is no larger than that takes. */
+#define POOL_ANSWER ((size_t)8 << 10)
+#define POOL_ENTRY  ((size_t)64)
 
 /* ---- running libmicrohttpd ---- */
 
@@ -69,6 +71,21 @@ void http_run(struct http *h)
     h->running = false;
     if (more)
         post_more(h);
+}
+
+static void on_soon(struct loop_task *t)
+{
+    struct http *h = PL_CONTAINER(t, struct http, soon);
+    if (!h->stopping)
+        http_run(h);
+}
+
+void http_run_soon(struct http *h)
+{
+    if (loop_taken(h->loop))
+        loop_later(h->loop, &h->soon);
+    else
+        http_run(h);
 }
 
 static void on_more(struct loop_task *t)
@@ -268,6 +285,11 @@ static char *read_pem(const char *path, struct pl_err *err)
     return NULL;
 }
 
+static size_t pool_bytes(const struct http_options *o)
+{
+    return (size_t)o->header_bytes + ((size_t)o->header_count + HTTP_PARAMETERS_MAX) * POOL_ENTRY + POOL_ANSWER;
+}
+
 static enum pl_code start_daemon(struct http *h, struct pl_err *err)
 {
     const struct http_options *o = &h->options;
@@ -288,10 +310,10 @@ static enum pl_code start_daemon(struct http *h, struct pl_err *err)
         flags | (tls ? MHD_USE_TLS : 0), 0, NULL, NULL, http_on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
         MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_URI_LOG_CALLBACK, http_on_target, h,
         MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)o->header_bytes + POOL_EXTRA, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)o->connection_limit, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)o->connections_per_address,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)((o->stall_ms + 999) / 1000), MHD_OPTION_STRICT_FOR_CLIENT, 0,
-        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY, tls ? items : items + 2, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, pool_bytes(o), MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->connection_limit,
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)o->connections_per_address, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)((o->stall_ms + 999) / 1000), MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+        MHD_OPTION_ARRAY, tls ? items : items + 2, MHD_OPTION_END);
     if (!h->daemon)
         return pl_fail(err, tls ? PL_INVALID : PL_INTERNAL, tls ? "tls" : NULL, "the HTTP server does not start%s",
                        tls ? ": is the certificate the key's, and PEM?" : "");
@@ -360,6 +382,8 @@ enum pl_code http_start(struct http **out, struct loop *l, struct metrics *m, co
     h->loop = l;
     h->sweep.fire = on_sweep;
     h->more.run = on_more;
+    h->soon.run = on_soon;
+    list_init(&h->soon.link);
     list_init(&h->idle);
     list_init(&h->requests);
     h->linger = linger_new(l);
@@ -453,6 +477,7 @@ void http_stop(struct http *h)
     if (!h)
         return;
     h->stopping = true;
+    list_remove(&h->soon.link);
     stop_listening(h);
     loop_timer_clear(h->loop, &h->sweep);
     loop_timer_clear(h->loop, &h->grace);

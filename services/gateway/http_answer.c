@@ -48,7 +48,7 @@ static void finish(struct http_request *r, int status, const char *content_type,
         return; /* in a handler: it is queued when that returns */
     r->suspended = false;
     MHD_resume_connection(r->conn->mhd);
-    http_run(r->http);
+    http_run_soon(r->http);
 }
 
 void http_answer(struct http_request *r, int status, const char *content_type, const void *bytes, size_t n)
@@ -148,5 +148,5 @@ void http_wake(struct http_request *r)
         return;
     r->suspended = false;
     MHD_resume_connection(r->conn->mhd);
-    http_run(r->http);
+    http_run_soon(r->http);
 }

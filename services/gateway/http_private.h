@@ -26,7 +26,8 @@ struct http {
     struct loop_fd epoll;
     struct loop_task more; /* the daemon has more to do: after others had their turn */
     bool more_posted;
-    bool running, again; /* in MHD_run(); run it once more */
+    struct loop_task soon; /* it has something to do: at the end of this callback, which may bring more of it */
+    bool running, again;   /* in MHD_run(); run it once more */
     struct http_listener *listeners;
     size_t listener_count;
     bool listening, accept_paused; /* paused: out of descriptors, until the next sweep */
@@ -61,6 +62,7 @@ enum http_state {
 };
 
 #define HTTP_REPLY_HEADERS_MAX 24
+#define HTTP_PARAMETERS_MAX    200 /* of a target */
 
 struct http_request {
     struct http *http;
@@ -100,6 +102,8 @@ struct http_request {
 
 /* ---- http.c ---- */
 void http_run(struct http *h);
+/* At the end of the callback: the answers that come in one go are sent in one go. */
+void http_run_soon(struct http *h);
 void http_conn_cut(struct http_conn *c); /* ends the connection soon, from our side */
 void http_conn_busy(struct http_conn *c);
 void http_conn_idle(struct http_conn *c);

@@ -4,6 +4,7 @@
  * piece of the body, once behind it and once after each resume, and http_on_completed() last. */
 #include "base/mem.h"
 #include "base/time.h"
+#include "digest.h"
 #include "http_frame.h"
 #include "http_linger.h"
 #include "http_private.h"
@@ -15,9 +16,8 @@
 #include <strings.h>
 
 /* A body up to this size is hashed in one go when it is there; a larger one piece by piece, so that no turn is long. */
-#define HASH_AT_ONCE   ((int64_t)64 << 10)
-#define PARAMETERS_MAX 200
-#define BODY_FIRST     ((size_t)16 << 10)
+#define HASH_AT_ONCE ((int64_t)64 << 10)
+#define BODY_FIRST   ((size_t)16 << 10)
 
 /* ---- the start ---- */
 
@@ -57,7 +57,7 @@ static bool has_too_many_parameters(const char *query)
     int count = 1;
     for (; *query; query++)
         count += *query == '&';
-    return count > PARAMETERS_MAX;
+    return count > HTTP_PARAMETERS_MAX;
 }
 
 static enum pl_code read_headers(struct http_request *r, struct MHD_Connection *mhd, const char *version,
@@ -76,7 +76,7 @@ static enum pl_code read_headers(struct http_request *r, struct MHD_Connection *
     if (strpbrk(r->path, " \t") || strpbrk(r->query, " \t"))
         return pl_fail(err, PL_INVALID, NULL, "the request's target has a space");
     if (has_too_many_parameters(r->query))
-        return pl_fail(err, PL_EXHAUSTED, NULL, "more than %d parameters in the request's target", PARAMETERS_MAX);
+        return pl_fail(err, PL_EXHAUSTED, NULL, "more than %d parameters in the request's target", HTTP_PARAMETERS_MAX);
     r->content_length = frame.content_length;
     return PL_OK;
 }
@@ -202,9 +202,9 @@ const unsigned char *http_body_sha256(struct http_request *r)
 {
     if (r->hashed)
         return r->sha256;
-    bool good = r->hash ? EVP_DigestFinal_ex(r->hash, r->sha256, NULL) == 1
-                        : EVP_Digest(r->body ? r->body : "", r->body_len, r->sha256, NULL, EVP_sha256(), NULL) == 1;
-    if (!good)
+    if (!r->hash)
+        digest_sha256(r->body ? r->body : "", r->body_len, r->sha256);
+    else if (EVP_DigestFinal_ex(r->hash, r->sha256, NULL) != 1)
         pl_die("no SHA-256");
     r->hashed = true;
     return r->sha256;
