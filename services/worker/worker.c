@@ -315,6 +315,7 @@ enum pl_code worker_start(struct worker **out, struct loop *l, struct rpc *r, st
     w = PL_NEW(struct worker);
     w->parts.loop = l;
     w->parts.stats = &w->stats;
+    list_init(&w->parts.bringups);
     w->host_id = c->host_id[0] ? pl_strdup(c->host_id) : default_host_id();
     w->parts.host_id = w->host_id;
     w->drain_ms = c->base.drain_ms;

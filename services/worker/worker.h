@@ -18,6 +18,7 @@
 #ifndef WORKER_WORKER_H
 #define WORKER_WORKER_H
 
+#include "base/list.h"
 #include "bringup.h"
 
 #include <stdbool.h>
@@ -50,6 +51,7 @@ struct worker_parts {
     const char *host_id;
     int64_t host_epoch;
     struct routers *routers;
+    struct list bringups; /* StartInstance and PrepareModel that have not been answered */
     bool draining;
 };
 

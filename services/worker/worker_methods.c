@@ -1,5 +1,6 @@
 #include "worker_methods.h"
 
+#include "base/list.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "bringup.h"
@@ -37,6 +38,7 @@ static void fail_cancelled(struct rpc_call *call)
 /* ---- StartInstance, PrepareModel: a call that waits for a bringup ---- */
 
 struct bringup_call {
+    struct list link; /* of w's bringups */
     struct rpc_call *call;
     struct worker_parts *w;
     struct bringup *bringup;
@@ -46,6 +48,7 @@ struct bringup_call {
 
 static void bringup_call_free(struct bringup_call *c)
 {
+    list_remove(&c->link);
     free(c->router);
     free(c);
 }
@@ -69,6 +72,7 @@ static void begin(struct rpc_call *call, struct worker_parts *w, const Pilotligh
 
     c->call = call;
     c->w = w;
+    list_push_back(&w->bringups, &c->link);
     if (start) {
         c->start_key = start->start_key;
         c->router = pl_strdup(start->router_id);
@@ -381,6 +385,18 @@ static void stop_cancelled(void *arg)
     c->call = NULL;
 }
 
+/* A start that its router has given up may still be going on: we have not heard of the cancellation, and the stop has
+ * overtaken it. Left alone it would become an instance that nobody knows. */
+static void give_up_start(struct worker_parts *w, const Pilotlight__Internal__V1__StopInstanceRequest *req)
+{
+    list_each_safe(it, &w->bringups)
+    {
+        struct bringup_call *c = list_entry(it, struct bringup_call, link);
+        if (c->router && c->start_key == req->start_key && strcmp(c->router, req->router_id) == 0)
+            bringup_call_cancelled(c);
+    }
+}
+
 struct by_start_key {
     uint64_t key;
     struct instance *found;
@@ -420,6 +436,8 @@ static void stop_instance(struct rpc_call *call, const void *message, void *serv
         return;
     }
     if (!in) {
+        if (req->instance_id == 0 && req->start_key != 0)
+            give_up_start(w, req);
         stop_replied(call);
         return;
     }

@@ -21,6 +21,7 @@
 
 /* So many requests lie in its socket at a time: that many fit, and no more wait when it dies. */
 #define MAX_SENT       32
+#define SEND_AGAIN_MS  20
 #define FIRST_PAUSE_MS 100
 #define MAX_PAUSE_MS   30000
 
@@ -36,7 +37,7 @@ struct zygote {
     unsigned sent;
     uint64_t next_id;
     struct list refused;    /* struct zygote_ask that were never sent */
-    struct loop_timer soon; /* answers those, and all who asked while it may not be started */
+    struct loop_timer soon; /* answers those and all who asked while it may not be started; sends what could not be */
     unsigned failures;      /* deaths in a row without having made a process */
     int64_t pause_until_ms;
     char last_words[320];
@@ -77,19 +78,6 @@ static void fail_all(struct zygote *z)
     }
     for (struct zygote_ask *a; (a = list_first(&failed, struct zygote_ask, link));)
         answer(z, a, -1, -1, &err);
-}
-
-static void answer_soon(struct loop_timer *t)
-{
-    struct zygote *z = PL_CONTAINER(t, struct zygote, soon);
-    struct pl_err err;
-
-    for (struct zygote_ask *a; (a = list_first(&z->refused, struct zygote_ask, link));) {
-        (void)pl_fail_reason(&err, PL_UNAVAILABLE, "SPAWN_FAILED", NULL, "%s", a->refused);
-        answer(z, a, -1, -1, &err);
-    }
-    if (z->control.fd < 0 && z->child.watch.fd < 0)
-        fail_all(z);
 }
 
 /* ---- its end ---- */
@@ -156,17 +144,37 @@ static bool send_one(struct zygote *z, struct zygote_ask *a)
     return true;
 }
 
-/* As many as may wait there. One that cannot be sent now goes after the next answer; if there will be none, because the
- * process is gone, its end answers all. */
+/* As many as may wait there. One that cannot be sent now (no kernel memory, too many descriptors on their way) goes after
+ * the next answer, or a little later when none is due. If the process is gone, its end answers all. */
 static void send_some(struct zygote *z)
 {
     list_each(l, &z->asks)
     {
         struct zygote_ask *a = list_entry(l, struct zygote_ask, link);
 
-        if (z->sent == MAX_SENT || (!a->sent && !send_one(z, a)))
+        if (z->sent == MAX_SENT)
             return;
+        if (!a->sent && !send_one(z, a)) {
+            if (z->sent == 0)
+                loop_timer_set(z->loop, &z->soon, pl_now_ms() + SEND_AGAIN_MS);
+            return;
+        }
     }
+}
+
+static void answer_soon(struct loop_timer *t)
+{
+    struct zygote *z = PL_CONTAINER(t, struct zygote, soon);
+    struct pl_err err;
+
+    for (struct zygote_ask *a; (a = list_first(&z->refused, struct zygote_ask, link));) {
+        (void)pl_fail_reason(&err, PL_UNAVAILABLE, "SPAWN_FAILED", NULL, "%s", a->refused);
+        answer(z, a, -1, -1, &err);
+    }
+    if (z->control.fd >= 0)
+        send_some(z);
+    else if (z->child.watch.fd < 0)
+        fail_all(z);
 }
 
 static struct zygote_ask *find(struct zygote *z, uint64_t id)

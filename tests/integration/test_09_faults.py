@@ -148,6 +148,10 @@ def test_starts_that_are_given_up_leave_the_stock_as_it_was(stack, name):
         for call in calls:
             call.cancel()
         worker.StopInstance(router_epoch=1 << 60, instance_id=1)  # behind the cancellations, on the same connection
+        # A stop that comes before the cancellation of the start that it is about.
+        late = worker.StartInstance.future(router_epoch=1 << 60, spec=spec, start_key=99)
+        wait_until(lambda: worker.StopInstance(router_epoch=1 << 60, start_key=99) and late.done(), "the start has been given up")
+        assert late.code() == grpc.StatusCode.CANCELLED
     wait_until(lambda: len(named("pl-blank")) == 2, "the stock is as it was")
 
 
