@@ -53,14 +53,14 @@ grpc_byte_buffer *rpc_bytes_to_core(const struct rpc_bytes *b);
 /* ---- messages ---- */
 
 grpc_byte_buffer *rpc_pack(const ProtobufCMessage *m);
-/* NULL with PL_INVALID in 'err': malformed protobuf, or a string field that is not UTF-8, named by its path. What is
- * accepted can be packed and read again.
+/* NULL with PL_INVALID in 'err': malformed protobuf, or a string field that is not UTF-8 or has a NUL byte, named by its
+ * path. What is accepted can be packed and read again.
  * 'what' ("request", "reply") begins the text. */
 ProtobufCMessage *rpc_unpack(const ProtobufCMessageDescriptor *d, const struct rpc_bytes *b, const char *what,
                              struct pl_err *err);
-/* NULL when nothing is wrong; "INVALID_UTF8", and 'path' gets the first string that is not, "variants[0].name";
- * "MALFORMED_PROTOBUF". */
-const char *rpc_message_check(const ProtobufCMessage *m, char *path, size_t size);
+/* Looks at a message and the bytes that it was read from. NULL when nothing is wrong; "INVALID_UTF8" or "NUL_IN_STRING",
+ * and 'path' gets the first string that is so, "variants[0].name"; "MALFORMED_PROTOBUF". */
+const char *rpc_message_check(const ProtobufCMessage *m, const void *data, size_t len, char *path, size_t size);
 
 /* ---- statuses ---- */
 

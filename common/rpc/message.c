@@ -3,6 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct rpc_fault {
+    const char *reason;
+    char path[96];
+};
+
 /* Messages up to this size are put together on the stack when they came in several slices. */
 #define FLAT_ON_STACK_BYTES 4096
 
@@ -15,13 +20,27 @@ grpc_byte_buffer *rpc_pack(const ProtobufCMessage *m)
     return b;
 }
 
+/* NULL with the reason and, where one field is to blame, its path. */
+static ProtobufCMessage *unpack_span(const ProtobufCMessageDescriptor *d, const void *data, size_t len,
+                                     struct rpc_fault *fault)
+{
+    ProtobufCMessage *m = protobuf_c_message_unpack(d, NULL, len, data);
+    fault->reason = m ? rpc_message_check(m, data, len, fault->path, sizeof(fault->path)) : "MALFORMED_PROTOBUF";
+    if (!fault->reason)
+        return m;
+    if (m)
+        protobuf_c_message_free_unpacked(m, NULL);
+    return NULL;
+}
+
 /* protobuf-c reads one span only; most small messages are one already. */
-static ProtobufCMessage *unpack_flat(const ProtobufCMessageDescriptor *d, const struct rpc_bytes *b)
+static ProtobufCMessage *unpack_flat(const ProtobufCMessageDescriptor *d, const struct rpc_bytes *b,
+                                     struct rpc_fault *fault)
 {
     struct iovec one;
     unsigned count = rpc_bytes_spans(b, &one, 1);
     if (count <= 1)
-        return protobuf_c_message_unpack(d, NULL, count ? one.iov_len : 0, count ? one.iov_base : NULL);
+        return unpack_span(d, count ? one.iov_base : NULL, count ? one.iov_len : 0, fault);
     size_t len = rpc_bytes_len(b);
     uint8_t on_stack[FLAT_ON_STACK_BYTES];
     pl_cleanup(pl_free_p) uint8_t *on_heap = len > sizeof(on_stack) ? malloc(len) : NULL;
@@ -32,31 +51,24 @@ static ProtobufCMessage *unpack_flat(const ProtobufCMessageDescriptor *d, const 
     rpc_bytes_spans(b, spans, count);
     for (unsigned i = 0, at = 0; i < count; at += spans[i].iov_len, i++)
         memcpy(flat + at, spans[i].iov_base, spans[i].iov_len);
-    return protobuf_c_message_unpack(d, NULL, len, flat);
-}
-
-static enum pl_code malformed(const ProtobufCMessageDescriptor *d, size_t len, const char *what, struct pl_err *err)
-{
-    return pl_fail_reason(err, PL_INVALID, "MALFORMED_PROTOBUF", NULL,
-                          "%s: malformed protobuf (expected a %s of %zu bytes)", what, d->name, len);
+    return unpack_span(d, flat, len, fault);
 }
 
 ProtobufCMessage *rpc_unpack(const ProtobufCMessageDescriptor *d, const struct rpc_bytes *b, const char *what,
                              struct pl_err *err)
 {
-    ProtobufCMessage *m = unpack_flat(d, b);
-    if (!m) {
-        (void)malformed(d, rpc_bytes_len(b), what, err);
-        return NULL;
-    }
-    char path[96];
-    const char *wrong = rpc_message_check(m, path, sizeof(path));
-    if (!wrong)
+    struct rpc_fault fault = { .reason = "MALFORMED_PROTOBUF" };
+    ProtobufCMessage *m = unpack_flat(d, b, &fault);
+    if (m)
         return m;
-    if (strcmp(wrong, "INVALID_UTF8") == 0)
-        (void)pl_fail_reason(err, PL_INVALID, wrong, path, "%s: field '%s' is not valid UTF-8", what, path);
+    if (strcmp(fault.reason, "INVALID_UTF8") == 0)
+        (void)pl_fail_reason(err, PL_INVALID, fault.reason, fault.path, "%s: field '%s' is not valid UTF-8", what,
+                             fault.path);
+    else if (strcmp(fault.reason, "NUL_IN_STRING") == 0)
+        (void)pl_fail_reason(err, PL_INVALID, fault.reason, fault.path,
+                             "%s: field '%s' has a NUL byte, which no text here may have", what, fault.path);
     else
-        (void)malformed(d, rpc_bytes_len(b), what, err);
-    protobuf_c_message_free_unpacked(m, NULL);
+        (void)pl_fail_reason(err, PL_INVALID, fault.reason, NULL, "%s: malformed protobuf (expected a %s of %zu bytes)",
+                             what, d->name, rpc_bytes_len(b));
     return NULL;
 }

@@ -1,12 +1,16 @@
 /* What protobuf-c lets through and nobody may rely on: so every unpacked message is walked along its descriptor once.
  * The depth is that of the message types, none of which contains itself.
  *
+ * Of a string protobuf-c keeps what stands before its first NUL byte, and nobody sees that there was more: a name would
+ * be taken for another. So the bytes are walked too, where there is a zero byte at all, which is seldom.
+ *
  * proto3 strings are UTF-8 by definition. A field number is 1..2^29-1: protobuf-c keeps one of 0 with the unknown
  * fields, but refuses to read what it has packed of it, so that such a message could be kept and never be read again.
  */
 #include "core.h"
 
 #include "base/text.h"
+#include "wire/wire.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -81,9 +85,61 @@ static bool walk_message(struct walk *w, size_t at, const ProtobufCMessage *m)
     return true;
 }
 
-const char *rpc_message_check(const ProtobufCMessage *m, char *path, size_t size)
+/* The how-manieth of its repeated field the value is. */
+static size_t wire_index(const void *data, size_t len, const struct wire_field *which)
+{
+    struct iovec span;
+    struct wire_reader r;
+    struct wire_field f;
+    size_t index = 0;
+    wire_read_flat(&r, &span, data, len);
+    while (wire_next(&r, &f) && f.offset < which->offset)
+        index += f.number == which->number && f.type == WIRE_BYTES;
+    return index;
+}
+
+/* The first field that is, or holds, a string with a NUL byte. */
+static const ProtobufCFieldDescriptor *wire_nul(const ProtobufCMessageDescriptor *d, const void *data, size_t len,
+                                                struct wire_field *out)
+{
+    struct iovec span;
+    struct wire_reader r;
+    struct wire_field inner;
+    if (len == 0 || !memchr(data, 0, len))
+        return NULL;
+    wire_read_flat(&r, &span, data, len);
+    while (wire_next(&r, out)) {
+        const ProtobufCFieldDescriptor *f =
+            out->type == WIRE_BYTES ? protobuf_c_message_descriptor_get_field(d, out->number) : NULL;
+        if (f && ((f->type == PROTOBUF_C_TYPE_STRING && out->len > 0 && memchr(out->bytes, 0, out->len)) ||
+                  (f->type == PROTOBUF_C_TYPE_MESSAGE && wire_nul(f->descriptor, out->bytes, out->len, &inner))))
+            return f;
+    }
+    return NULL;
+}
+
+/* Names it, from the outermost message to the string. */
+static bool walk_wire(struct walk *w, const ProtobufCMessageDescriptor *d, const void *data, size_t len)
+{
+    struct wire_field v;
+    size_t at = 0;
+    for (const ProtobufCFieldDescriptor *f; (f = wire_nul(d, data, len, &v)); d = f->descriptor) {
+        at = walk_name(w, at, f, wire_index(data, len, &v));
+        if (f->type == PROTOBUF_C_TYPE_STRING) {
+            w->reason = "NUL_IN_STRING";
+            return false;
+        }
+        data = v.bytes;
+        len = v.len;
+    }
+    return true;
+}
+
+const char *rpc_message_check(const ProtobufCMessage *m, const void *data, size_t len, char *path, size_t size)
 {
     struct walk w = { path, size, NULL };
     path[0] = '\0';
+    if (!walk_wire(&w, m->descriptor, data, len))
+        return w.reason;
     return walk_message(&w, 0, m) ? NULL : w.reason;
 }

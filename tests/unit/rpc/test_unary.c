@@ -170,6 +170,36 @@ static void test_malformed_protobuf(void **state)
     assert_echo(*state, "still alive");
 }
 
+/* protobuf-c alone would cut the text there, and take a name for another. */
+static void test_nul_in_a_string(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+        const char *field;
+    } bad[] = {
+        { "\x0a\x05\x0a\x03"
+          "a\0b",
+          7, "field_violations[0].field" },
+        { "\x0a\x03\x0a\x01"
+          "a\x0a\x05\x12\x03"
+          "ab\0",
+          12, "field_violations[1].description" },
+        { "\x0a\x02\x0a\x00\x0a\x03\x12\x01\0", 9, "field_violations[1].description" },
+    };
+    struct pl_err err;
+    struct rpc_bytes *reply = NULL;
+    for (size_t i = 0; i < PL_COUNT(bad); i++) {
+        assert_int_equal(rig_call(*state, MESSAGE, bad[i].bytes, bad[i].len, &reply, &err), PL_INVALID);
+        assert_string_equal(err.reason, "NUL_IN_STRING");
+        assert_string_equal(err.field, bad[i].field);
+        assert_non_null(strstr(err.message, bad[i].field));
+    }
+    /* An empty string and zero in an unknown field are none of it. */
+    assert_int_equal(rig_call(*state, MESSAGE, "\x0a\x02\x0a\x00\x78\x00\x7a\x01\0", 9, &reply, &err), PL_OK);
+    rpc_bytes_unref(reply);
+}
+
 static void test_unknown_method(void **state)
 {
     struct pl_err err;
@@ -324,6 +354,7 @@ int main(void)
         EACH(test_many_at_once),
         EACH(test_message_round_trip_and_bad_utf8),
         EACH(test_malformed_protobuf),
+        EACH(test_nul_in_a_string),
         EACH(test_unknown_method),
         EACH(test_oversize_request),
         EACH(test_deadline),
