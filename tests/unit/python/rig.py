@@ -2,7 +2,7 @@
 
 The host's half of the protocol is written here anew, with protobuf's own library, so that a mistake is not made twice.
 """
-import os
+import functools
 import pathlib
 import socket
 import struct
@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+
+from nursery import Nursery
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests" / "lib"))
@@ -41,6 +43,11 @@ class Died(Exception):
     """The process closed its socket instead of answering."""
 
 
+@functools.cache
+def nursery():
+    return Nursery()
+
+
 class Instance:
     """Not locked in: `serve`."""
 
@@ -55,8 +62,7 @@ class Instance:
         theirs.close()
 
     def _process(self, model_dir, theirs):
-        return subprocess.Popen([sys.executable, "-I", "-B", str(RUNTIME), "serve"], stdin=subprocess.DEVNULL, stdout=self.output,
-                                stderr=self.output, pass_fds=(3,), preexec_fn=lambda: os.dup2(theirs.fileno(), 3))
+        return nursery().serve(RUNTIME, theirs, self.output)
 
     def __enter__(self):
         return self
