@@ -26,7 +26,8 @@ FUZZ_SECONDS = int(os.environ.get("PILOTLIGHT_FUZZ_SECONDS", "2"))
 PYTEST_WORKERS = CORES + 1
 
 ASAN = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1", "PILOTLIGHT_PATIENCE": "120"}
-TSAN = {"TSAN_OPTIONS": f"suppressions={SUPPRESSIONS}/tsan.supp", "PILOTLIGHT_PATIENCE": "120"}
+# Without the last, each program would sleep for a second at its end.
+TSAN = {"TSAN_OPTIONS": f"suppressions={SUPPRESSIONS}/tsan.supp atexit_sleep_ms=0", "PILOTLIGHT_PATIENCE": "120"}
 if (SUPPRESSIONS / "lsan.supp").exists():
     ASAN["LSAN_OPTIONS"] = f"suppressions={SUPPRESSIONS}/lsan.supp"
 
@@ -51,7 +52,7 @@ def build_release(stage):
 
 
 def build_asan(stage):
-    build(stage, "--preset", "asan")
+    build(stage, "--preset", "asan", "services/all")
 
 
 def build_tsan(stage):
@@ -59,11 +60,11 @@ def build_tsan(stage):
 
 
 def build_fuzz(stage):
-    build(stage, "--preset", "fuzz", "fuzzers")
+    build(stage, "--preset", "fuzz")
 
 
 def clang(stage):
-    """The warnings of another compiler, as errors, for every file of the release build. Nothing is generated: that is gcc's work."""
+    """The warnings of another compiler, as errors, for what build-fuzz does not have from it. Nothing is generated: that is gcc's work."""
     def command(entry):
         arguments = shlex.split(entry["command"])
         while arguments[0] != "cc" and not arguments[0].endswith(("/cc", "/gcc")):
@@ -71,8 +72,12 @@ def clang(stage):
         at = arguments.index("-o")
         return ["clang-14", "-fsyntax-only", *arguments[1:at], *arguments[at + 2:]], entry["directory"]
 
-    with open(ROOT / "build" / "compile_commands.json") as f:
-        entries = [entry for entry in json.load(f) if "/gen/" not in entry["file"]]
+    def commands(folder):
+        with open(ROOT / folder / "compile_commands.json") as f:
+            return json.load(f)
+
+    built = {entry["file"] for entry in commands("build-fuzz")}
+    entries = [entry for entry in commands("build") if "/gen/" not in entry["file"] and entry["file"] not in built]
     with concurrent.futures.ThreadPoolExecutor(CORES) as pool:
         runs = [pool.submit(stage.run, *command(entry)) for entry in entries]
         failed = sum(run.result() != 0 for run in runs)
@@ -116,7 +121,7 @@ def integration(stage):
 
 
 def asan_unit(stage):
-    ctest(stage, "build-asan", "unit|sim|fuzz", ASAN)
+    ctest(stage, "build-fuzz", "unit|sim|fuzz", ASAN)
 
 
 def asan_integration(stage):
@@ -173,23 +178,23 @@ def rules(stage):
 
 STAGES = [
     Stage("build", "build", (), build_release, "release build by gcc"),
-    Stage("clang", "build", ("build",), clang, "every file through clang's warnings"),
-    Stage("build-asan", "build", ("build",), build_asan, "build with AddressSanitizer and UndefinedBehaviorSanitizer"),
-    Stage("build-tsan", "build", ("build",), build_tsan, "build with ThreadSanitizer"),
-    Stage("build-fuzz", "build", ("build",), build_fuzz, "fuzzers by clang and libFuzzer"),
+    Stage("build-fuzz", "build", ("build",), build_fuzz, "ASan, UBSan and libFuzzer by clang, with its warnings: unit tests, fuzzers"),
+    Stage("clang", "build", ("build-fuzz",), clang, "clang's warnings for what only the release build has"),
+    Stage("build-tsan", "build", ("build",), build_tsan, "programs and tests that have threads, with ThreadSanitizer"),
+    Stage("build-asan", "build", ("build",), build_asan, "programs with ASan and UBSan by gcc"),
     Stage("rules", "text", (), rules, "house rules that text can check"),
     Stage("unit", "test", ("build",), unit, "unit tests, simulations, fuzz corpora"),
     Stage("integration", "test", ("build",), integration, "real programs and real clients, with a short soak"),
     Stage("valgrind", "test", ("build",), valgrind, "parsers under valgrind"),
-    Stage("asan-unit", "test", ("build-asan",), asan_unit, "unit tests and fuzz corpora with ASan and UBSan"),
-    Stage("asan-integration", "test", ("build-asan",), asan_integration, "integration with ASan and UBSan, without the slow ones"),
+    Stage("asan-unit", "test", ("build-fuzz",), asan_unit, "unit tests and fuzz corpora with ASan and UBSan"),
+    Stage("fuzz", "test", ("build-fuzz",), fuzz, f"every fuzzer for {FUZZ_SECONDS} s"),
     Stage("tsan-unit", "test", ("build-tsan",), tsan_unit, "unit tests that have threads, with TSan"),
     Stage("tsan-integration", "test", ("build-tsan",), tsan_integration, "life, traffic and limits with TSan"),
-    Stage("fuzz", "test", ("build-fuzz",), fuzz, f"every fuzzer for {FUZZ_SECONDS} s"),
+    Stage("asan-integration", "test", ("build-asan",), asan_integration, "integration with ASan and UBSan, without the slow ones"),
 ]
 QUICK = ("build", "unit")
 # The slow looks with sanitizers: only with --all, as they would double the time of a run.
-DEEP = ("build-tsan", "asan-integration", "tsan-unit", "tsan-integration")
+DEEP = ("build-tsan", "build-asan", "tsan-unit", "tsan-integration", "asan-integration")
 
 
 def chosen(only):
