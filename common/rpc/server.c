@@ -151,6 +151,7 @@ enum pl_code rpc_server_start(struct rpc_server **out, struct rpc *r, const stru
     s->ports = pl_new0(o->listen_count + 1, sizeof(*s->ports));
     s->port_count = o->listen_count;
     s->health = health_new(o);
+    unsent_init(s, o);
     rpc_hold(r);
     if (o->descriptor_set && reflection_new(&s->reflection, o, err) != PL_OK) {
         s->state = SERVER_STOPPED;
@@ -242,6 +243,7 @@ void server_count(struct rpc_server *s, struct server_method *m, grpc_status_cod
 static void server_destroy(struct rpc_server *s)
 {
     struct rpc *r = s->rpc;
+    unsent_done(s);
     if (s->core)
         grpc_server_destroy(s->core);
     local_server_free(s);

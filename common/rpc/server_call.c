@@ -11,7 +11,8 @@
  *            that operation travels in the same batch as the answer (a call then costs two events); otherwise it is
  *            started after the handler has returned (three).
  *   answer   rpc_reply(), rpc_reply_bytes() and rpc_fail() end in call_send_final(): headers, message and status in one
- *            batch. The request is freed here: from now on the handler must not touch the call.
+ *            batch. The request is freed here: from now on the handler must not touch the call. Until the client has
+ *            taken the answer it is one of the server's unsent ones (unsent.c).
  *   gone     'closed' says that the client has everything, or has left: then 'on_cancel' runs, unless the call has been
  *            answered. A cancelled call still gets its answer from the handler; there is nobody to send it to.
  *   free     'refs' counts the batches that the core holds, plus one for the answer that is due. The last one to go
@@ -52,6 +53,7 @@ void call_arm(struct rpc_server *s, struct server_method *m)
     rpc_completion_init(&c->sent, s->rpc, call_sent);
     c->cancel_soon.run = call_cancel_soon;
     list_init(&c->link);
+    list_init(&c->unsent.link);
     c->server = s;
     c->method = m;
     grpc_metadata_array_init(&c->headers);
@@ -181,7 +183,7 @@ static char *call_unknown_path(const struct rpc_call *c)
 /* What is wrong with the call, before its message is looked at; PL_OK: nothing. */
 static enum pl_code call_check(struct rpc_call *c, struct pl_err *err)
 {
-    const struct rpc_server *s = c->server;
+    struct rpc_server *s = c->server;
     if (s->state != SERVER_SERVING)
         return pl_fail_reason(err, PL_UNAVAILABLE, "DRAINING", NULL, "the server is shutting down; repeat the call");
     if (!c->method->row) {
@@ -191,6 +193,7 @@ static enum pl_code call_check(struct rpc_call *c, struct pl_err *err)
     if (c->local && c->method->row->kind != RPC_UNARY)
         return pl_fail(err, PL_UNIMPLEMENTED, NULL, "method '%s' is a stream: it is served by gRPC only", c->path);
     if (s->in_flight > s->max_in_flight && !c->method->exempt) {
+        unsent_make_room(s);
         (void)pl_fail_reason(err, PL_EXHAUSTED, "MAX_CALLS_IN_FLIGHT", NULL,
                              "%u calls are in flight here, the most this server takes", s->max_in_flight);
         err->retry_after_ms = 1000;
@@ -340,15 +343,20 @@ void call_send_final(struct rpc_call *c, grpc_byte_buffer *reply, const struct p
     call_op_status(c, &ops[count++], err, &text);
     if (c->in_handler && !c->listening)
         call_op_close(c, &ops[count++]);
+    size_t bytes = reply ? grpc_byte_buffer_length(reply) : 0; /* the core empties it */
     call_batch(c, ops, count, &c->sent);
+    if (reply)
+        unsent_add(c, bytes);
     grpc_slice_unref(text);
     c->refs--; /* the handler's */
 }
 
 static void call_sent(struct rpc_completion *done, bool ok)
 {
+    struct rpc_call *c = PL_CONTAINER(done, struct rpc_call, sent);
     (void)ok; /* a client that left before its answer is no news */
-    call_unref(PL_CONTAINER(done, struct rpc_call, sent));
+    unsent_remove(c);
+    call_unref(c);
 }
 
 void rpc_reply(struct rpc_call *c, const ProtobufCMessage *message)

@@ -29,6 +29,16 @@ enum server_state {
     SERVER_STOPPED,  /* the core has let go of everything; rpc_server_free()  */
 };
 
+/* Answers on their way to their clients, the oldest first: unsent.c. */
+struct unsent {
+    struct list calls;
+    size_t bytes; /* of all of them */
+    size_t max_bytes;
+    int64_t timeout_ms;
+    struct loop_timer timer; /* not set, or not later than the oldest may become */
+    struct metrics_counter *given_up;
+};
+
 struct rpc_server {
     struct rpc *rpc;
     grpc_server *core;
@@ -45,6 +55,7 @@ struct rpc_server {
     struct reflection *reflection; /* NULL: no descriptor set */
     struct local_server *local;    /* NULL: no address "unix-frames:PATH" */
     struct metrics_gauge *in_flight_gauge;
+    struct unsent unsent;
 
     struct rpc_completion shut; /* the core has ended every call and connection */
     bool shut_done;
@@ -85,6 +96,11 @@ struct rpc_call {
     size_t request_len;
     ProtobufCMessage *message;
     grpc_byte_buffer *reply;
+    struct {
+        struct list link; /* rpc_server.unsent */
+        int64_t since_ms;
+        size_t bytes;
+    } unsent;
     struct call_out *out;
     struct rpc_stream *stream; /* streams only */
     char *peer;
@@ -125,6 +141,15 @@ void call_op_headers(struct rpc_call *c, grpc_op *op);
 /* Marks the call answered: counts it, takes the cancel callback back, frees the request. False: it was already (a bug).
  */
 void call_answered(struct rpc_call *c, const struct pl_err *err);
+
+/* ---- unsent.c ---- */
+void unsent_init(struct rpc_server *s, const struct rpc_server_options *o);
+void unsent_done(struct rpc_server *s);
+/* The core has an answer of so many bytes; until it has let go of it, or the call was given up meanwhile. */
+void unsent_add(struct rpc_call *c, size_t bytes);
+void unsent_remove(struct rpc_call *c);
+/* There is one call too many: gives one up, if there is one to give up. */
+void unsent_make_room(struct rpc_server *s);
 
 /* ---- stream.c ---- */
 void stream_init(struct rpc_call *c);

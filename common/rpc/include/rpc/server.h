@@ -57,6 +57,10 @@ struct rpc_server_options {
     size_t descriptor_set_len;
     size_t max_message_bytes;     /* 0 = RPC_MAX_MESSAGE_BYTES */
     uint32_t max_calls_in_flight; /* 0 = 10000; beyond it RESOURCE_EXHAUSTED */
+    /* Answers that their clients do not take are given up (unsent.c): after this long, or when there is too much of
+     * them. */
+    int64_t unsent_timeout_ms; /* 0 = 120000 */
+    size_t max_unsent_bytes;   /* 0 = 512 MiB */
 };
 
 /* Listens and serves at once. grpc.health.v1.Health and both reflection services are added. Health starts NOT_SERVING.
