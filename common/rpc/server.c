@@ -23,6 +23,9 @@
 /* The core's own limit stands above ours, so that ours answers first; far beyond it the core refuses before buffering.
  */
 #define CORE_LIMIT_SLACK_BYTES ((size_t)1 << 20)
+/* What clients have sent and nobody has taken yet, most of it halves of messages whose other halves do not come. Short of
+ * it the core gives smaller windows, then closes what is idle, then ends calls. */
+#define MAX_RECEIVED_BYTES ((size_t)1 << 30)
 /* From the cancellation of calls to giving up on their handlers. */
 #define ABANDON_AFTER_MS 1000
 /* A client that reads closes its connection as soon as it hears of the drain. One that does not would hold us until the
@@ -38,13 +41,23 @@ static grpc_arg arg_int(const char *key, int value)
     return (grpc_arg){ .type = GRPC_ARG_INTEGER, .key = (char *)(uintptr_t)key, .value.integer = value };
 }
 
-static grpc_server *core_new(const struct rpc_server *s)
+static grpc_arg arg_quota(grpc_resource_quota *quota)
+{
+    return (grpc_arg){ .type = GRPC_ARG_POINTER,
+                       .key = (char *)(uintptr_t)GRPC_ARG_RESOURCE_QUOTA,
+                       .value.pointer = { quota, grpc_resource_quota_arg_vtable() } };
+}
+
+static grpc_server *core_new(const struct rpc_server *s, const struct rpc_server_options *o)
 {
     size_t largest = 0;
     for (size_t i = 0; i < s->method_count; i++)
         if (s->methods[i].max_request_bytes > largest)
             largest = s->methods[i].max_request_bytes;
+    grpc_resource_quota *quota = grpc_resource_quota_create("server");
+    grpc_resource_quota_resize(quota, o->max_received_bytes ? o->max_received_bytes : MAX_RECEIVED_BYTES);
     grpc_arg args[] = {
+        arg_quota(quota),
         arg_int(GRPC_ARG_ALLOW_REUSEPORT, 0),
         arg_int(GRPC_ARG_ENABLE_CHANNELZ, 0),
         arg_int(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, (int)(largest + CORE_LIMIT_SLACK_BYTES)),
@@ -59,7 +72,9 @@ static grpc_server *core_new(const struct rpc_server *s)
         arg_int(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, HANDSHAKE_TIMEOUT_MS),
     };
     grpc_channel_args list = { PL_COUNT(args), args };
-    return grpc_server_create(&list, NULL);
+    grpc_server *core = grpc_server_create(&list, NULL);
+    grpc_resource_quota_unref(quota);
+    return core;
 }
 
 static void add_metrics(const struct rpc_server *s, struct server_method *m)
@@ -162,7 +177,7 @@ enum pl_code rpc_server_start(struct rpc_server **out, struct rpc *r, const stru
     if (rpc_metrics(r))
         s->in_flight_gauge = metrics_gauge(rpc_metrics(r), "rpc_server_in_flight", NULL,
                                            "Calls that await their answer or its delivery.");
-    s->core = core_new(s);
+    s->core = core_new(s, o);
     grpc_server_register_completion_queue(s->core, rpc_queue(r), NULL);
     enum pl_code code = register_methods(s, err);
     if (code == PL_OK)

@@ -1,9 +1,11 @@
-/* Clients that call and do not read: their flow-control window is 0, so that the core keeps their answers. */
+/* Clients that call and do not read: their flow-control window is 0, so that the core keeps their answers. And clients that
+ * send half of a message. */
 #include "rig.h"
 
 #include "base/mem.h"
 #include "server_private.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,7 +14,7 @@
 
 #define BODY_BYTES  40000 /* fits the server's first window */
 #define FRAME_BYTES 16384
-enum { DATA = 0, HEADERS = 1, RST_STREAM = 3, END_STREAM = 1, END_HEADERS = 4, STREAM = 1 };
+enum { DATA = 0, HEADERS = 1, RST_STREAM = 3, GOAWAY = 7, END_STREAM = 1, END_HEADERS = 4, STREAM = 1 };
 
 static void put(int fd, const void *bytes, size_t n)
 {
@@ -32,8 +34,8 @@ static void put_frame(int fd, unsigned char type, unsigned char flags, const voi
     put(fd, payload, n);
 }
 
-/* Calls ECHO and takes nothing of the answer. */
-static int call_without_reading(const struct rig *g)
+/* A connection with a call of ECHO on it, whose message is to come. */
+static int begin_call(const struct rig *g)
 {
     /* The preface, and settings: INITIAL_WINDOW_SIZE (4) is 0. */
     static const char hello[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\6\4\0\0\0\0\0\0\4\0\0\0\0";
@@ -41,7 +43,6 @@ static int call_without_reading(const struct rig *g)
     static const char headers[] = "\x83\x86\0\5:path\x0e" ECHO "\0\x0a:authority\1x\0\x0c"
                                   "content-type\x10"
                                   "application/grpc\0\2te\x08trailers";
-    static unsigned char message[5 + BODY_BYTES] = { 0, 0, 0, BODY_BYTES >> 8, BODY_BYTES & 0xff };
     struct sockaddr_un a = { .sun_family = AF_UNIX };
     struct timeval patience = { .tv_sec = 20 };
     assert_true(strlen(g->address + strlen("unix:")) < sizeof(a.sun_path));
@@ -51,6 +52,14 @@ static int call_without_reading(const struct rig *g)
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
     put(fd, hello, sizeof(hello) - 1);
     put_frame(fd, HEADERS, END_HEADERS, headers, sizeof(headers) - 1);
+    return fd;
+}
+
+/* Takes nothing of the answer. */
+static int call_without_reading(const struct rig *g)
+{
+    static unsigned char message[5 + BODY_BYTES] = { 0, 0, 0, BODY_BYTES >> 8, BODY_BYTES & 0xff };
+    int fd = begin_call(g);
     for (size_t at = 0; at < sizeof(message);) {
         size_t n = sizeof(message) - at < FRAME_BYTES ? sizeof(message) - at : FRAME_BYTES;
         at += n;
@@ -158,12 +167,62 @@ static void test_it_makes_room_for_calls(void **state)
     rig_down(&g);
 }
 
+/* What a connection's first window lets through of a message of 1 MiB, and no more. */
+static int send_half(const struct rig *g)
+{
+    static unsigned char part[FRAME_BYTES] = { 0, 0, 1 << 4, 0, 0 };
+    int fd = begin_call(g);
+    for (int i = 0; i < 3; i++)
+        put_frame(fd, DATA, 0, part, sizeof(part));
+    return fd;
+}
+
+/* Reads a frame: whether the server ends the call, or the whole connection. */
+static bool is_broken_off(int fd)
+{
+    unsigned char head[9], payload[1 << 12];
+    if (recv(fd, head, sizeof(head), MSG_WAITALL) != sizeof(head))
+        return true;
+    size_t n = (size_t)head[1] << 8 | head[2];
+    assert_true(n <= sizeof(payload));
+    read_exactly(fd, payload, n);
+    return head[3] == RST_STREAM || head[3] == GOAWAY;
+}
+
+static void test_half_sent_requests_are_bounded_together(void **state)
+{
+    enum { CLIENTS = 100, MOST = 1 << 20 };
+    struct rig g;
+    struct pollfd fds[CLIENTS];
+    struct rpc_bytes *answer = NULL;
+    struct pl_err err;
+    (void)state;
+    serve(&g, (struct rpc_server_options){ .max_received_bytes = MOST });
+    for (int i = 0; i < CLIENTS; i++)
+        fds[i] = (struct pollfd){ .fd = send_half(&g), .events = POLLIN };
+    for (bool broken = false; !broken;) {
+        assert_true(poll(fds, CLIENTS, 20000) > 0);
+        for (int i = 0; i < CLIENTS && !broken; i++)
+            broken = fds[i].revents && is_broken_off(fds[i].fd);
+    }
+    for (int i = 0; i < CLIENTS; i++)
+        close(fds[i].fd);
+    rig_connect(&g, NULL);
+    for (int i = 0; rig_call(&g, ECHO, "x", 1, &answer, &err) != PL_OK; i++) { /* until the server has seen them go */
+        assert_true(i < 1000);
+        usleep(10000);
+    }
+    rpc_bytes_unref(answer);
+    rig_down(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_oldest_goes_when_there_is_too_much),
         cmocka_unit_test(test_what_is_not_taken_in_time_goes),
         cmocka_unit_test(test_it_makes_room_for_calls),
+        cmocka_unit_test(test_half_sent_requests_are_bounded_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

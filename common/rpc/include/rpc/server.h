@@ -61,6 +61,8 @@ struct rpc_server_options {
      * them. */
     int64_t unsent_timeout_ms; /* 0 = 120000 */
     size_t max_unsent_bytes;   /* 0 = 512 MiB */
+    /* Of requests that have come in part: beyond it the core breaks off calls. */
+    size_t max_received_bytes; /* 0 = 1 GiB */
 };
 
 /* Listens and serves at once. grpc.health.v1.Health and both reflection services are added. Health starts NOT_SERVING.
