@@ -10,6 +10,7 @@
 #include "rpc/rpc.h"
 #include "runtime.h"
 #include "services.h"
+#include "text_builder.h"
 #include "upstream.h"
 #include "uri.h"
 
@@ -160,17 +161,33 @@ static bool read_headers(struct aws_call *c, struct invoke_call *out)
 
 /* ---- the answer ---- */
 
+static void add_timing(struct text *out, const char *name, int64_t us)
+{
+    char digits[24], *at = digits + sizeof(digits);
+    uint64_t left = us < 0 ? 0 : (uint64_t)us; /* a clock of somebody else's */
+    do
+        *--at = (char)('0' + left % 10);
+    while (left /= 10);
+    text_adds(out, out->len > 0 ? "; " : "");
+    text_adds(out, name);
+    text_addc(out, '=');
+    text_add(out, at, (size_t)(digits + sizeof(digits) - at));
+}
+
 /* Ours, beside AWS's: where the time went. */
 static void set_timings(struct aws_call *c, const struct invoke_timings *t)
 {
-    char text[320];
-    (void)snprintf(text, sizeof(text),
-                   "cold=%d; queue_us=%lld; start_us=%lld; sandbox_us=%lld; load_us=%lld; first_predict_us=%lld; "
-                   "model_us=%lld; overhead_us=%lld; total_us=%lld",
-                   t->cold, (long long)t->queue_us, (long long)t->start_us, (long long)t->sandbox_us,
-                   (long long)t->load_us, (long long)t->first_predict_us, (long long)t->model_us,
-                   (long long)t->overhead_us, (long long)t->total_us);
-    http_set_header(c->http, "X-Pilotlight-Timings", text);
+    struct text out = { .arena = c->arena };
+    add_timing(&out, "cold", t->cold);
+    add_timing(&out, "queue_us", t->queue_us);
+    add_timing(&out, "start_us", t->start_us);
+    add_timing(&out, "sandbox_us", t->sandbox_us);
+    add_timing(&out, "load_us", t->load_us);
+    add_timing(&out, "first_predict_us", t->first_predict_us);
+    add_timing(&out, "model_us", t->model_us);
+    add_timing(&out, "overhead_us", t->overhead_us);
+    add_timing(&out, "total_us", t->total_us);
+    http_set_header(c->http, "X-Pilotlight-Timings", text_take(&out));
 }
 
 /* The whole answer as events; models answer in one piece, so there is nothing to wait for. */

@@ -346,10 +346,16 @@ const struct http_header *http_headers(const struct http_request *r, size_t *out
     return r->headers;
 }
 
+/* Each request is asked for some twenty names, most of which it has not: mostly the first letters tell. */
+static bool same_name(const char *a, const char *b)
+{
+    return ((*a ^ *b) & ~('a' ^ 'A')) == 0 && strcasecmp(a, b) == 0;
+}
+
 const char *http_header(const struct http_request *r, const char *name)
 {
     for (size_t i = 0; i < r->header_count; i++)
-        if (strcasecmp(r->headers[i].name, name) == 0)
+        if (same_name(r->headers[i].name, name))
             return r->headers[i].value;
     return NULL;
 }

@@ -14,7 +14,6 @@
 #include "upstream.h"
 #include "uri.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -146,6 +145,9 @@ static bool read_input(struct aws_call *c)
 /* Random bytes for many ids are fetched at once. */
 static void make_request_id(struct gateway *g, char out[37])
 {
+    static const struct {
+        size_t from, len;
+    } groups[] = { { 0, 8 }, { 8, 4 }, { 12, 4 }, { 16, 4 }, { 20, 12 } };
     unsigned char *b;
     char hex[33];
     if (g->ids_left == 0) {
@@ -156,7 +158,11 @@ static void make_request_id(struct gateway *g, char out[37])
     b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
     b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
     pl_hex(b, sizeof(g->ids[0]), hex);
-    (void)snprintf(out, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+    for (size_t i = 0; i < PL_COUNT(groups); i++) {
+        memcpy(out, hex + groups[i].from, groups[i].len);
+        out += groups[i].len;
+        *out++ = i + 1 < PL_COUNT(groups) ? '-' : '\0';
+    }
 }
 
 /* RPC v2 CBOR, which some SDKs can speak beside JSON: refused in its own form, so that they show the reason. */

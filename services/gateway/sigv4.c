@@ -23,18 +23,23 @@ static bool all_digits(const char *s, size_t n)
     return true;
 }
 
+static int two_digits(const char *s)
+{
+    return (s[0] - '0') * 10 + s[1] - '0';
+}
+
 /* "20260211T081530Z" */
 static bool read_timestamp(const char *text, struct sigv4_claim *out)
 {
-    struct tm tm = { 0 };
     if (!text || strlen(text) != 16 || !all_digits(text, 8) || text[8] != 'T' || !all_digits(text + 9, 6) ||
         text[15] != 'Z')
         return false;
-    if (sscanf(text, "%4d%2d%2dT%2d%2d%2dZ", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min,
-               &tm.tm_sec) != 6)
-        return false;
-    tm.tm_year -= 1900;
-    tm.tm_mon -= 1;
+    struct tm tm = { .tm_year = two_digits(text) * 100 + two_digits(text + 2) - 1900,
+                     .tm_mon = two_digits(text + 4) - 1,
+                     .tm_mday = two_digits(text + 6),
+                     .tm_hour = two_digits(text + 9),
+                     .tm_min = two_digits(text + 11),
+                     .tm_sec = two_digits(text + 13) };
     memcpy(out->timestamp, text, 17);
     out->time_s = timegm(&tm);
     return true;
