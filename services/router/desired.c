@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DATABASE_ID_SIZE 128
+#define DATABASE_ID_SIZE  128
+#define TEMPLATE_VARIABLE "PILOTLIGHT_SNAPSHOT"
 
 struct entry {
     UT_hash_handle hh;
@@ -43,6 +44,24 @@ static struct entry *find(const struct desired *d, const char *name)
 
     HASH_FIND_STR(d->endpoints, name, e);
     return e;
+}
+
+static bool asks_for_template(const Pilotlight__Internal__V1__ServedEndpoint *m)
+{
+    for (size_t i = 0; i < m->n_variants; i++)
+        for (size_t k = 0; k < m->variants[i]->spec->n_environment; k++)
+            if (strcmp(m->variants[i]->spec->environment[k]->key, TEMPLATE_VARIABLE) == 0)
+                return true;
+    return false;
+}
+
+/* Only templates are kept by hosts when no instance is left. */
+static void release(struct desired *d, const struct entry *e, int64_t before_generation)
+{
+    const Pilotlight__Internal__V1__ServedEndpoint *m = e->served->message;
+
+    if (asks_for_template(m))
+        hosts_release(d->hosts, m->name, before_generation);
 }
 
 static void drop(struct desired *d, struct entry *e)
@@ -91,8 +110,10 @@ static void set_endpoint(struct desired *d, const Pilotlight__Internal__V1__Serv
 
     if (e && e->served->message->generation == m->generation)
         return;
-    if (e)
+    if (e) {
+        release(d, e, m->generation);
         drop(d, e);
+    }
     e = PL_NEW(struct entry);
     e->served = served_new(m, d->usage);
     HASH_ADD_KEYPTR(hh, d->endpoints, e->served->message->name, strlen(m->name), e);
@@ -117,6 +138,7 @@ static void remove_endpoint(struct desired *d, const char *name)
         return;
     log_info("endpoint_removed", LOG_STR("endpoint", name));
     core_endpoint_remove(act_core(d->act), name, pl_now_us());
+    release(d, e, INT64_MAX);
     drop(d, e);
 }
 
@@ -135,6 +157,7 @@ static void apply_snapshot(struct desired *d, const Pilotlight__Internal__V1__Wa
             kept = strcmp(s->endpoints[i]->name, e->served->message->name) == 0;
         if (!kept) {
             core_endpoint_remove(act_core(d->act), e->served->message->name, pl_now_us());
+            release(d, e, INT64_MAX);
             drop(d, e);
         }
     }

@@ -32,6 +32,7 @@ void host_unref(struct host *host);
 
 /* ---- starts.c ---- */
 void starts_init(struct hosts *h);
+void starts_release(struct host *host, const char *endpoint, int64_t before_generation);
 void starts_close(struct hosts *h);
 
 #endif

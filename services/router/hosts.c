@@ -270,6 +270,18 @@ void hosts_keep(struct hosts *h, Pilotlight__Internal__V1__WorkerHost *const *li
     }
 }
 
+void hosts_release(struct hosts *h, const char *endpoint, int64_t before_generation)
+{
+    struct host *host, *next;
+
+    if (!h->open)
+        return;
+    HASH_ITER(hh, h->by_id, host, next)
+    {
+        starts_release(host, endpoint, before_generation);
+    }
+}
+
 Pilotlight__Internal__V1__WorkerHost **hosts_list(const struct hosts *h, size_t *out_count)
 {
     Pilotlight__Internal__V1__WorkerHost **list =

@@ -39,6 +39,9 @@ void hosts_open(struct hosts *h);
 void hosts_close(struct hosts *h);
 bool hosts_idle(const struct hosts *h);
 
+/* Tells every host that this endpoint's generations below 'before_generation' are over. Not answered, not repeated. */
+void hosts_release(struct hosts *h, const char *endpoint, int64_t before_generation);
+
 /* As control lists them. */
 void hosts_set(struct hosts *h, const Pilotlight__Internal__V1__WorkerHost *m);
 void hosts_remove(struct hosts *h, const char *id);

@@ -22,7 +22,7 @@
 struct start {
     struct list link;
     struct host *host;
-    struct core_instance *instance; /* NULL: a stranger's stop */
+    struct core_instance *instance; /* NULL: a stranger's stop, or none */
     uint64_t key;                   /* START: our name for it at the host */
     struct rpc_request *sent;
 };
@@ -103,6 +103,38 @@ static void stop_stranger(void *arg, const struct core_action *a)
     log_info("stranger_stops", LOG_STR("host", a->host->id), LOG_UINT("instance", a->worker_id),
              LOG_STR("why", a->text));
     send_stop(a->host->user, NULL, a->worker_id, 0, a->text);
+}
+
+/* ---- what hosts keep for starts ---- */
+
+static void released(void *arg, const struct pl_err *status, const void *message, struct rpc_bytes *bytes)
+{
+    struct start *s = arg;
+
+    (void)message;
+    (void)bytes;
+    if (status->code != PL_OK && !s->host->all->closed)
+        log_info("release_failed", LOG_STR("address", s->host->address), LOG_CODE(status), LOG_ERR(status));
+    end(s);
+}
+
+void starts_release(struct host *host, const char *endpoint, int64_t before_generation)
+{
+    struct start *s = begin(host, NULL);
+    Pilotlight__Internal__V1__ReleaseEndpointRequest m = PILOTLIGHT__INTERNAL__V1__RELEASE_ENDPOINT_REQUEST__INIT;
+
+    m.router_id = (char *)(uintptr_t)host->all->o.router_id;
+    m.router_epoch = host->all->o.router_epoch;
+    m.endpoint_name = (char *)(uintptr_t)endpoint;
+    m.before_generation = before_generation;
+    s->sent = rpc_send(host->channel, &(struct rpc_send){
+                                          .path = "/pilotlight.internal.v1.WorkerService/ReleaseEndpoint",
+                                          .message = &m.base,
+                                          .reply = &pilotlight__internal__v1__release_endpoint_response__descriptor,
+                                          .timeout_ms = STOP_TIMEOUT_MS,
+                                          .done = released,
+                                          .arg = s,
+                                      });
 }
 
 /* ---- START ---- */

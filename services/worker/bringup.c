@@ -9,12 +9,19 @@
 #include "loop/loop.h"
 #include "pilotlight/internal/v1/worker.pb-c.h"
 #include "runtimes.h"
+#include "templates.h"
 #include "variant_spec.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+/* Of what an instance that loads its model is expected to take, a copy takes this part until it is measured. */
+#define COPY_SHARE 4
+
+static void room_here(struct instance_stop *s);
+
 struct bringup {
+    struct loop *loop;
     struct bringup_parts parts;
     const Pilotlight__Internal__V1__VariantSpec *spec;
     bool trial;
@@ -25,6 +32,8 @@ struct bringup {
     struct artifact_wait *wait;
     struct forest_wait *compiling; /* with 'item' */
     struct instance *starting;
+    struct instance_stop room;      /* linked while the end of a template is waited for, */
+    struct loop_timer again;        /* then set */
     struct cache_item *item, *code; /* unpacked, until an instance has them: one use each */
     struct artifact_times times;
 };
@@ -43,24 +52,37 @@ static void started(void *arg, struct instance *in, const struct pl_err *err)
     struct bringup *b = arg;
     struct bringup_result r = { .instance = in, .times = b->times };
 
+    if (in)
+        templates_make(b->parts.templates, b->spec, in->model, in->code);
     finish(b, in ? &r : NULL, err);
+}
+
+/* A template is there to make starts quick, never to prevent one: true, and its end is waited for. */
+static bool make_room(struct bringup *b, const struct pl_err *err)
+{
+    b->room.stopped = room_here;
+    return err->code == PL_EXHAUSTED && templates_evict(b->parts.templates, b->spec, &b->room);
 }
 
 /* Takes the uses of the model and of its code. */
 static enum pl_code start_now(struct bringup *b, struct pl_err *err)
 {
+    struct copies *copies = b->trial ? NULL : templates_find(b->parts.templates, b->spec);
     struct instance_start s = { .spec = b->spec,
                                 .model = b->item,
                                 .code = b->code,
                                 .runtime = runtimes_find(b->parts.runtimes, b->spec->runtime),
-                                .trial = b->trial,
+                                .role = b->trial ? INSTANCE_TRIAL : INSTANCE_SERVES,
+                                .copies = copies,
                                 .asked_us = b->asked_us,
                                 .estimate_bytes = capacity_estimate(b->spec->memory_size_mb, b->item, b->code),
                                 .done = started,
                                 .arg = b };
 
+    if (copies)
+        s.estimate_bytes /= COPY_SHARE;
     if (capacity_admit(b->parts.capacity, b->spec->memory_size_mb, s.estimate_bytes, err) != PL_OK)
-        return err->code;
+        return make_room(b, err) ? PL_OK : err->code;
     b->item = b->code = NULL;
     b->starting = instances_start(b->parts.instances, &s);
     return PL_OK;
@@ -71,6 +93,23 @@ static void give_up(struct bringup *b, const struct pl_err *err)
     cache_give(b->item);
     cache_give(b->code);
     finish(b, NULL, err);
+}
+
+/* It counts until all have been told of its end. */
+static void room_here(struct instance_stop *s)
+{
+    struct bringup *b = PL_CONTAINER(s, struct bringup, room);
+
+    loop_timer_set(b->loop, &b->again, pl_now_ms());
+}
+
+static void start_again(struct loop_timer *t)
+{
+    struct bringup *b = PL_CONTAINER(t, struct bringup, again);
+    struct pl_err failed;
+
+    if (start_now(b, &failed) != PL_OK)
+        give_up(b, &failed);
 }
 
 static void forest_here(void *arg, int64_t compile_ms)
@@ -146,10 +185,16 @@ enum pl_code bringup_start(const struct bringup_parts *parts, const Pilotlight__
 {
     struct bringup *b = PL_NEW(struct bringup);
 
-    *b = (struct bringup){
-        .parts = *parts, .spec = spec, .trial = trial, .asked_us = pl_now_us(), .done = done, .arg = arg
-    };
+    *b = (struct bringup){ .loop = parts->loop,
+                           .parts = *parts,
+                           .spec = spec,
+                           .trial = trial,
+                           .asked_us = pl_now_us(),
+                           .done = done,
+                           .arg = arg };
     *out = b;
+    list_init(&b->room.link);
+    b->again.fire = start_again;
     b->item = spec->artifact_sha256[0] ? cache_take(parts->cache, spec->artifact_sha256) : NULL;
     if (!b->item) {
         b->wait = artifacts_get(parts->artifacts, spec->artifact_uri, spec->artifact_sha256, artifact_here, b);
@@ -173,6 +218,8 @@ void bringup_cancel(struct bringup *b)
         forest_wait_cancel(b->compiling);
     cache_give(b->item);
     cache_give(b->code);
+    list_remove(&b->room.link);
+    loop_timer_clear(b->loop, &b->again);
     if (b->starting)
         instance_cancel_start(b->starting);
     free(b);

@@ -1,6 +1,7 @@
 /* bringup - from a variant's spec to an instance that is ready: cached? else fetch and unpack, the model
- * and code that does not come with it -> compiled? else compile (runtime xgboost only) -> is there room? -> start. Used
- * by StartInstance, and by PrepareModel with a trial that is stopped as soon as it has said what it knows.
+ * and code that does not come with it -> compiled? else compile (runtime xgboost only) -> is there room? -> start, from
+ * a template where there is one. Used by StartInstance, and by PrepareModel with a trial that is stopped as soon as it
+ * has said what it knows.
  *
  * Threads: with the turn.  Memory: a bringup ends with 'done' or with its cancel; 'spec' is not kept, but must live
  * until then. */
@@ -18,15 +19,19 @@ struct cache;
 struct capacity;
 struct instance;
 struct instances;
+struct loop;
 struct runtimes;
+struct templates;
 struct Pilotlight__Internal__V1__VariantSpec;
 
 struct bringup_parts {
+    struct loop *loop;
     struct cache *cache;
     struct artifacts *artifacts;
     struct forests *forests;
     struct capacity *capacity;
     struct instances *instances;
+    struct templates *templates;
     const struct runtimes *runtimes;
 };
 

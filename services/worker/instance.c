@@ -33,6 +33,10 @@ static const struct {
     [INSTANCE_DEAD] = { "dead", 0 },
 };
 
+static const char *const roles[] = {
+    [INSTANCE_SERVES] = "serves", [INSTANCE_TRIAL] = "trial", [INSTANCE_TEMPLATE] = "template"
+};
+
 const char *instance_state_name(enum instance_state s)
 {
     return states[s].name;
@@ -176,7 +180,7 @@ static void tell_caller_of_death(struct instance *in, const char *reason)
 
 static void tell_of_death(struct instance *in, const char *reason)
 {
-    bool news = !in->told && !in->trial && !in->start.done;
+    bool news = !in->told && in->role == INSTANCE_SERVES && !in->start.done;
 
     if (in->start.done)
         tell_starter_of_death(in, reason);
@@ -217,6 +221,8 @@ void instance_exited(struct child *c, int status, const char *how)
     loop_timer_clear(in->all->loop, &in->timer);
     channel_close(&in->channel);
     instance_log_close(&in->log);
+    if (in->role == INSTANCE_TEMPLATE)
+        spawn_clear(in->all->spawner, in->seat);
     in->overrun = spawn_over(in->all->spawner, in->seat) && in->why_killed[0] == '\0';
     in->seat = NULL;
     death_reason(in, how, reason, sizeof(reason));
@@ -275,7 +281,7 @@ static void become_ready(struct instance *in)
     instance_move(in, INSTANCE_IDLE, "loaded");
     log_info("instance_started", LOG_STR("endpoint", in->endpoint), LOG_STR("variant", in->variant),
              LOG_STR("instance", in->id_text), LOG_INT("pid", in->child.pid), LOG_INT("start_us", in->start_us),
-             LOG_INT("load_us", in->facts.load_us), LOG_BOOL("trial", in->trial));
+             LOG_INT("load_us", in->facts.load_us), LOG_STR("role", roles[in->role]));
     tell_started(in, NULL);
 }
 
@@ -440,6 +446,11 @@ void instance_cancel_invoke(struct instance *in)
 
 /* ---- stop ---- */
 
+void instance_hear_end(struct instance *in, struct instance_stop *s)
+{
+    list_push_back(&in->stops, &s->link);
+}
+
 void instance_stop(struct instance *in, const char *reason, int64_t grace_ms, struct instance_stop *s)
 {
     if (s)
@@ -447,7 +458,9 @@ void instance_stop(struct instance *in, const char *reason, int64_t grace_ms, st
     if (in->state == INSTANCE_STOPPING || in->state == INSTANCE_DEAD)
         return;
     in->told = true;
-    if (in->state == INSTANCE_IDLE) {
+    if (in->role == INSTANCE_TEMPLATE) { /* it waits elsewhere, and has nothing to finish */
+        instance_kill(in, reason);
+    } else if (in->state == INSTANCE_IDLE) {
         instance_move(in, INSTANCE_STOPPING, reason);
         let_exit(in);
     } else if (in->state == INSTANCE_BUSY) {
@@ -513,12 +526,29 @@ void instances_observe(struct instances *all, const struct instances_observer *o
     all->observer = *o;
 }
 
-struct instance *instances_find(struct instances *all, uint64_t id)
+struct instance *instances_find_any(struct instances *all, uint64_t id)
 {
     struct instance *in = NULL;
 
     HASH_FIND(hh, all->by_id, &id, sizeof(id), in);
-    return in && !in->trial ? in : NULL;
+    return in;
+}
+
+struct instance *instances_find(struct instances *all, uint64_t id)
+{
+    struct instance *in = instances_find_any(all, id);
+
+    return in && in->role == INSTANCE_SERVES ? in : NULL;
+}
+
+bool instances_has_pid(struct instances *all, pid_t pid)
+{
+    struct instance *in, *next;
+
+    HASH_ITER(hh, all->by_id, in, next)
+    if (in->child.watch.fd >= 0 && in->child.pid == pid)
+        return true;
+    return false;
 }
 
 unsigned instances_count(const struct instances *all)

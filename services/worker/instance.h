@@ -26,6 +26,7 @@
 #include <uthash.h>
 
 struct cache_item;
+struct copies;
 struct instances;
 struct instance;
 struct rpc_bytes;
@@ -41,6 +42,12 @@ enum instance_state {
     INSTANCE_STOPPING, /* no new request enters; one in flight may end, or a kill has been sent */
     INSTANCE_DEAD,     /* reaped; nobody has been told yet                          */
     INSTANCE_STATE_COUNT
+};
+
+enum instance_role {
+    INSTANCE_SERVES,
+    INSTANCE_TRIAL,    /* proves a model, serves nobody, is shown to nobody              */
+    INSTANCE_TEMPLATE, /* has the model and makes copies of itself (templates.h); the same */
 };
 
 /* How an invocation ended, once. On success 'err' is NULL and 'payload' (a checked RESULT, CHANNEL_TAIL_ROOM spare
@@ -59,7 +66,7 @@ struct instance {
     struct instances *all;
     uint64_t id;
     uint64_t start_key; /* the router's name for the start that made it; 0 = none */
-    char *router;       /* whose it is; NULL until it is ready, and for a trial */
+    char *router;       /* whose it is; NULL until it is ready, and unless it serves */
     char id_text[24];
     UT_hash_handle hh;
     struct list link; /* in all->by_state[state] */
@@ -71,7 +78,7 @@ struct instance {
     int memory_size_mb;
     int64_t exit_grace_ms; /* to leave by itself */
     bool prints; /* it runs the code of its model's owner: what it prints is read before its answer is passed on */
-    bool trial;  /* proves a model, serves nobody, is shown to nobody */
+    enum instance_role role;
     struct cache_item *model;
     struct cache_item *code; /* that did not come with it; NULL: none */
 
@@ -80,6 +87,7 @@ struct instance {
     struct seat *seat;
     struct loop_timer gone; /* ends one that never had a process */
     struct child child;
+    pid_t beside; /* a process whose memory counts as this one's; 0: none */
     struct channel channel;
     struct instance_log log;
     struct loop_timer timer; /* the start's, the request's or the stop's limit, whichever comes first */
@@ -124,7 +132,7 @@ struct instance {
     } memory;
 };
 
-/* For those who report. 'died': told of every end that nobody asked for, trials excepted. 'changed': there are more
+/* For those who report. 'died': told of every end that nobody asked for of one that serves. 'changed': there are more
  * or fewer that can serve; not called for each request. */
 struct instances_observer {
     void (*died)(void *arg, const struct instance *in, const char *reason);
@@ -134,12 +142,14 @@ struct instances_observer {
 
 /* Ids grow from host_epoch << 24. */
 struct instances *instances_new(struct loop *l, struct spawner *s, struct log_store *logs, int64_t host_epoch);
+bool instances_has_pid(struct instances *all, pid_t pid); /* one of them is this process */
 /* All must have ended. NULL is fine. */
 void instances_free(struct instances *all);
 void instances_observe(struct instances *all, const struct instances_observer *o);
 
-struct instance *instances_find(struct instances *all, uint64_t id); /* NULL: not here, or a trial */
-unsigned instances_count(const struct instances *all);               /* all that have a process */
+struct instance *instances_find(struct instances *all, uint64_t id); /* NULL: not here, or it does not serve */
+struct instance *instances_find_any(struct instances *all, uint64_t id);
+unsigned instances_count(const struct instances *all); /* all that have a process */
 unsigned instances_count_in(const struct instances *all, enum instance_state state);
 /* Of all that have a process: what they use, as measured, else as estimated; and the part of it that is an estimate. */
 int64_t instances_used_bytes(const struct instances *all, int64_t *out_estimated);
@@ -152,7 +162,9 @@ struct instance_start {
     const struct Pilotlight__Internal__V1__VariantSpec *spec; /* not kept */
     struct cache_item *model, *code;                          /* one use each; taken over. 'code' may be NULL */
     const struct runtime *runtime;                            /* lives longer */
-    bool trial;
+    enum instance_role role;
+    struct copies *copies; /* with SERVES: of the template that makes its process; NULL: none */
+    int template_fd;       /* with TEMPLATE: its end of its control socket; taken over */
     int64_t asked_us;
     int64_t estimate_bytes;
     instance_started_fn *done;
@@ -174,6 +186,8 @@ void instance_cancel_invoke(struct instance *in);
 /* Ends it: at once when idle, after the request in flight when busy, by SIGKILL after 'grace_ms'. 's' (may be NULL)
  * hears of the end. Any number of times. */
 void instance_stop(struct instance *in, const char *reason, int64_t grace_ms, struct instance_stop *s);
+/* Without stopping it. */
+void instance_hear_end(struct instance *in, struct instance_stop *s);
 
 const char *instance_state_name(enum instance_state s);
 

@@ -180,6 +180,12 @@ enum pl_code instance_log_open(struct instance_log *g, struct loop *l, int fd, s
     return err->code;
 }
 
+void instance_log_say(struct instance_log *g, const char *line)
+{
+    instance_log_catch_up(g);
+    keep(g, line, strlen(line));
+}
+
 void instance_log_catch_up(struct instance_log *g)
 {
     if (g->watch.fd >= 0)

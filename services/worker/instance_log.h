@@ -44,6 +44,8 @@ struct instance_log {
 
 /* Takes 'fd' over (non-blocking), also on failure. */
 PL_MUST_CHECK enum pl_code instance_log_open(struct instance_log *g, struct loop *l, int fd, struct pl_err *err);
+/* A line of ours among the instance's. */
+void instance_log_say(struct instance_log *g, const char *line);
 /* Reads what is in the pipe now, so that it is kept under the request that is still set. Harmless when closed. */
 void instance_log_catch_up(struct instance_log *g);
 /* The same, then closes it. Harmless when closed. */

@@ -134,8 +134,8 @@ static struct instance *instance_new(struct instances *all, const struct instanc
     in->variant = pl_strdup(s->spec->variant_name);
     in->generation = s->spec->generation;
     in->memory_size_mb = s->spec->memory_size_mb;
-    in->trial = s->trial;
-    in->told = s->trial; /* the end of a trial is no news */
+    in->role = s->role;
+    in->told = s->role != INSTANCE_SERVES; /* its end is no news */
     in->model = s->model;
     in->code = s->code;
     in->estimate_bytes = s->estimate_bytes;
@@ -169,7 +169,9 @@ struct instance *instances_start(struct instances *all, const struct instance_st
     struct spawn_spec spec = { .runtime = s->spec->runtime,
                                .model = cache_item_dir(in->model),
                                .code = in->code ? cache_item_dir(in->code) : NULL,
-                               .memory_size_mb = in->memory_size_mb };
+                               .memory_size_mb = in->memory_size_mb,
+                               .copies = s->copies,
+                               .template_fd = s->template_fd };
 
     in->start.load = load_request(in, s->spec);
     loop_timer_set(all->loop, &in->timer, pl_now_ms() + in->start.timeout_ms);

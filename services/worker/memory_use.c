@@ -21,7 +21,7 @@
 
 struct measured {
     uint64_t id;
-    pid_t pid;
+    pid_t pid, beside;
     struct memory_sample sample;
     bool good;
 };
@@ -91,8 +91,14 @@ static void work(struct loop_job *j)
 {
     struct memory_use *m = PL_CONTAINER(j, struct memory_use, job);
 
-    for (unsigned i = 0; i < m->count; i++)
-        m->list[i].good = sample(m->list[i].pid, &m->list[i].sample);
+    for (unsigned i = 0; i < m->count; i++) {
+        struct measured *one = &m->list[i];
+        struct memory_sample beside;
+
+        one->good = sample(one->pid, &one->sample);
+        if (one->beside > 0 && sample(one->beside, &beside))
+            one->sample.used_bytes += beside.used_bytes;
+    }
 }
 
 /* Those that have gone meanwhile are found no more, or under another process. */
@@ -103,7 +109,7 @@ static void done(struct loop_job *j)
     m->running = false;
     for (unsigned i = 0; i < m->count; i++) {
         const struct measured *one = &m->list[i];
-        struct instance *in = instances_find(m->all, one->id);
+        struct instance *in = instances_find_any(m->all, one->id);
 
         if (one->good && in && in->child.pid == one->pid)
             instance_measured(in, one->sample.used_bytes, one->sample.own_bytes);
@@ -124,7 +130,7 @@ static void choose(struct instance *in, void *arg)
     struct memory_use *m = arg;
 
     if (m->count < AT_ONCE && is_due(in, pl_now_ms()))
-        m->list[m->count++] = (struct measured){ .id = in->id, .pid = in->child.pid };
+        m->list[m->count++] = (struct measured){ .id = in->id, .pid = in->child.pid, .beside = in->beside };
 }
 
 static void tick(struct loop_timer *t)

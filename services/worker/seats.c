@@ -112,6 +112,17 @@ bool seat_limit(struct seat *seat, int memory_size_mb)
     return true;
 }
 
+bool seat_enter(struct seat *seat, pid_t pid)
+{
+    return cgroup_enter(seat->all->cgroups, seat->number, pid) == 0;
+}
+
+void seat_clear(struct seat *seat)
+{
+    cgroup_clear(seat->all->cgroups, seat->number);
+    seat->limited_processes = 0; /* to be set again */
+}
+
 bool seat_limits_memory(const struct seat *seat)
 {
     return cgroups_controllers(seat->all->cgroups) & CGROUP_MEMORY;

@@ -6,6 +6,7 @@
 #define WORKER_SEATS_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct cgroups;
 struct seat;
@@ -22,6 +23,10 @@ unsigned seats_count(const struct seats *s);         /* groups that exist */
 
 /* The files through which a process enters, opened: count, or -1 with errno; at most CGROUP_MAX_HIERARCHIES. */
 int seat_entrances(struct seat *seat, int *out_fds);
+/* From outside, for a process that another one of it has made. False: it cannot, with errno. */
+bool seat_enter(struct seat *seat, pid_t pid);
+/* Ends whatever is left in it, and waits for that. */
+void seat_clear(struct seat *seat);
 /* Sets what the memory size allows: memory, and CPU by its share. False: the kernel refuses, with errno. */
 bool seat_limit(struct seat *seat, int memory_size_mb);
 /* Its memory is limited by its group, not by the process itself. */

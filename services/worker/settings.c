@@ -66,6 +66,12 @@ const struct config_row worker_config_rows[] = {
                   "folder of the python runtime's own code; empty for lib/pilotlight/python beside the runner's bin"),
     CONFIG_BOOL(struct worker_config, python_eager, "python.eager", "false",
                 "import python.preload when the worker starts, not when the first model of that runtime comes"),
+    CONFIG_DURATION(
+        struct worker_config, templates_keep_ms, "templates.keep", "1h", 0, 30 * CONFIG_DAY_MS,
+        "a model that asks for PILOTLIGHT_SNAPSHOT keeps a process with the model loaded, of which instances "
+        "are copies, for so long after its last instance; 0 for no such processes"),
+    CONFIG_INT(struct worker_config, templates_limit, "templates.limit", "16", 1, 4096,
+               "most of those processes; the one that was used least recently makes way"),
     CONFIG_BOOL(struct worker_config, http_enabled, "http.enabled", "true",
                 "offer the http runtime, which runs programs of a model's owner"),
     CONFIG_STRINGS(struct worker_config, http_folders, "http.folders", NULL,

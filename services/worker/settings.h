@@ -34,6 +34,7 @@ struct worker_config {
     struct config_strings python_preload, python_folders;
     char *python_folder; /* of our own code; "" = beside the programs */
     bool python_eager;
+    int64_t templates_keep_ms, templates_limit;
     bool http_enabled;
     struct config_strings http_folders;
     bool allow_http;

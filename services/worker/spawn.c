@@ -2,6 +2,7 @@
 
 #include "assignment.h"
 #include "base/mem.h"
+#include "copies.h"
 #include "log/log.h"
 #include "runtimes.h"
 #include "sandbox/cgroup.h"
@@ -9,6 +10,7 @@
 #include "seats.h"
 #include "spawner_parts.h"
 #include "stock.h"
+#include "strangers.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +24,7 @@ struct spawner {
     struct sandbox_probe probe;
     struct cgroups *cgroups;
     struct seats *seats;
+    struct strangers *strangers;
     struct runtimes *runtimes;
     struct stock **stocks; /* one for each runtime, in their order */
     size_t stock_count;
@@ -133,14 +136,24 @@ void spawn_instance(struct spawner *s, const struct spawn_spec *spec, struct spa
 
     w->stock = NULL;
     w->blank = NULL;
+    w->copy = NULL;
+    w->copied = false;
+    w->home = stock;
+    w->for_template = spec->template_fd > 0;
+    w->template_fd = w->for_template ? spec->template_fd : -1;
     w->model = spec->model;
     w->code = spec->code;
     w->memory_size_mb = spec->memory_size_mb;
     w->failures = 0;
+    if (stock && spec->copies) {
+        copies_take(spec->copies, w);
+        return;
+    }
     if (stock) {
         stock_take(stock, w);
         return;
     }
+    pl_close_p(&w->template_fd);
     (void)pl_fail_reason(&err, PL_PRECONDITION, "NO_RUNTIME", "runtime", "this host has no runtime '%.64s'",
                          spec->runtime);
     w->made(w, NULL, &err);
@@ -148,8 +161,11 @@ void spawn_instance(struct spawner *s, const struct spawn_spec *spec, struct spa
 
 void spawn_cancel(struct spawn *w)
 {
-    if (w->stock)
+    if (w->copy)
+        copies_cancel(w);
+    else if (w->stock)
         stock_cancel(w->stock, w);
+    pl_close_p(&w->template_fd);
 }
 
 /* A root in which the contract's folders are. */
@@ -170,6 +186,13 @@ const char *spawn_code_dir(const struct spawner *s, const char *runtime, const c
     return in_own_root(s, runtime) ? "/opt/ml/code" : code;
 }
 
+void spawn_clear(struct spawner *s, struct seat *seat)
+{
+    if (seat)
+        seat_clear(seat);
+    strangers_look(s->strangers);
+}
+
 bool spawn_over(struct spawner *s, struct seat *seat)
 {
     bool overrun = seat && seat_overrun(seat);
@@ -181,6 +204,38 @@ bool spawn_over(struct spawner *s, struct seat *seat)
 bool spawn_kills_at_limit(const struct spawner *s)
 {
     return cgroups_controllers(s->cgroups) & CGROUP_MEMORY;
+}
+
+/* ---- templates ---- */
+
+/* All of it, because what its copies are made of is not to be trusted (sandbox/template.h). */
+const char *spawn_why_no_template(const struct spawner *s, const char *runtime)
+{
+    const struct runtime *r = runtimes_find(s->runtimes, runtime);
+    unsigned needed = CGROUP_MEMORY | CGROUP_PIDS;
+
+    if (!r || r->profile != SANDBOX_PYTHON)
+        return "only python runtimes have templates";
+    for (unsigned i = 0; i < SANDBOX_FEATURE_COUNT; i++)
+        if (!((s->probe.features >> i) & 1u))
+            return "templates need every part of the sandbox, and this host lacks some: see its worker's log";
+    if ((cgroups_controllers(s->cgroups) & needed) != needed)
+        return "templates need control groups for memory and processes, which this host lacks";
+    return NULL;
+}
+
+struct copies *spawn_copies_new(struct spawner *s, const char *runtime, int memory_size_mb,
+                                const struct copies_events *events, void *arg)
+{
+    const struct runtime *r = runtimes_find(s->runtimes, runtime);
+    struct copies_options o = { .seats = s->seats,
+                                .profile = r->profile,
+                                .processes = r->processes,
+                                .memory_size_mb = memory_size_mb,
+                                .events = events,
+                                .arg = arg };
+
+    return copies_new(s->loop, &o);
 }
 
 /* ---- for spawn_tool.c ---- */
@@ -215,6 +270,7 @@ enum pl_code spawner_new(struct spawner **out, struct loop *l, const struct spaw
     s->runtimes = o->runtimes;
     s->cgroups = cgroups_open(o->cgroup_parent);
     s->seats = seats_new(s->cgroups);
+    s->strangers = strangers_new(l);
     if (sandbox_probe(&s->probe, o->runner, o->uid, err) != PL_OK || report_features(s, require, err) != PL_OK ||
         report_cgroups(s, require, err) != PL_OK) {
         spawner_free(s);
@@ -234,6 +290,7 @@ void spawner_free(struct spawner *s)
     for (size_t i = 0; i < s->stock_count; i++)
         stock_free(s->stocks[i]);
     free(s->stocks);
+    strangers_free(s->strangers);
     seats_free(s->seats);
     cgroups_close(s->cgroups);
     free(s->models);

@@ -22,6 +22,9 @@
 #include <sys/types.h>
 
 struct blank;
+struct copies;
+struct copies_events;
+struct copy;
 struct loop;
 struct runtimes;
 struct seat;
@@ -57,8 +60,13 @@ struct spawned {
 /* Somebody waits for a process. */
 struct spawn {
     struct list link;
-    struct stock *stock;
+    struct stock *stock; /* in which it waits */
+    struct stock *home;  /* of its runtime */
     struct blank *blank; /* that is being made for this one only */
+    struct copy *copy;   /* that a template is asked for */
+    bool copied;         /* what 'made' has got is a copy of a template */
+    bool for_template;
+    int template_fd; /* with that, until it has been sent */
     const char *model, *code;
     int memory_size_mb;
     unsigned failures;
@@ -71,6 +79,8 @@ struct spawn_spec {
     const char *model; /* folder; a direct sub-folder of options.models. Kept until 'made' */
     const char *code;  /* the same, for code that did not come with the model; NULL: none */
     int memory_size_mb;
+    struct copies *copies; /* of the template that has this model loaded; NULL: there is none */
+    int template_fd;       /* not 0: the process becomes a template, with this as its control socket; taken over */
 };
 /* A process that has its sandbox, its model as its current folder, and waits for LOAD. 'w->made' is set. */
 void spawn_instance(struct spawner *s, const struct spawn_spec *spec, struct spawn *w);
@@ -80,8 +90,15 @@ void spawn_cancel(struct spawn *w);
 const char *spawn_model_dir(const struct spawner *s, const char *runtime);
 const char *spawn_code_dir(const struct spawner *s, const char *runtime, const char *code);
 
+/* After a template has been reaped: whatever it has made and nobody else has ends, too. */
+void spawn_clear(struct spawner *s, struct seat *seat);
 /* After the process has been reaped. True: its memory limit has killed it. */
 bool spawn_over(struct spawner *s, struct seat *seat);
+/* NULL, or why this host can make no templates of this runtime. */
+const char *spawn_why_no_template(const struct spawner *s, const char *runtime);
+/* The worker's end of a template, to be opened when it is ready. */
+struct copies *spawn_copies_new(struct spawner *s, const char *runtime, int memory_size_mb,
+                                const struct copies_events *events, void *arg);
 /* Who limits an instance's memory kills it (true), or refuses it more (false). */
 bool spawn_kills_at_limit(const struct spawner *s);
 

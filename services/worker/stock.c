@@ -5,7 +5,7 @@
 #include "base/sanitizer.h"
 #include "base/time.h"
 #include "child.h"
-#include "exec.h"
+#include "ends.h"
 #include "log/log.h"
 #include "loop/loop.h"
 #include "seats.h"
@@ -14,12 +14,9 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* A start is over by then, or at least no longer helped by an idle processor. */
@@ -39,7 +36,8 @@ struct blank {
     struct child child; /* watched while it is in stock */
     int fd, log_fd;     /* our ends */
     struct seat *seat;
-    struct spawn *only_for; /* NULL: for whoever comes next */
+    bool special;           /* made for its model, or as a template: for no other */
+    struct spawn *only_for; /* NULL: for whoever comes next; or, when special, it went away */
 };
 
 struct stock {
@@ -103,7 +101,7 @@ static unsigned own_limit(const struct blank *b, int memory_mb)
 static enum pl_code assign(struct blank *b, const struct spawn *w, struct pl_err *err)
 {
     const struct stock *s = b->stock;
-    struct assignment a = { .model = b->only_for ? NULL : w->model,
+    struct assignment a = { .model = s->by_name ? NULL : w->model,
                             .code = w->code,
                             .exec_model = s->o.exec_model,
                             .memory_size_mb = w->memory_size_mb,
@@ -119,7 +117,7 @@ static enum pl_code assign(struct blank *b, const struct spawn *w, struct pl_err
 static void failed(struct stock *s, struct spawn *w, const struct pl_err *err)
 {
     w->blank = NULL;
-    if (err->code == PL_UNAVAILABLE && ++w->failures < MAX_FAILURES) {
+    if (err->code == PL_UNAVAILABLE && !w->for_template && ++w->failures < MAX_FAILURES) {
         stock_take(s, w);
         return;
     }
@@ -190,7 +188,7 @@ static void answered(struct zygote_ask *a, pid_t pid, int pidfd, const struct pl
 
     list_remove(&b->link);
     s->coming_count--;
-    if (!w && !s->by_name)
+    if (!b->special)
         w = first_waiting(s);
     if (err) {
         blank_free(b);
@@ -198,7 +196,7 @@ static void answered(struct zygote_ask *a, pid_t pid, int pidfd, const struct pl
             failed(s, w, err);
     } else if (w) {
         hand_over(b, w, pid, pidfd);
-    } else if (s->by_name) { /* its starter went away */
+    } else if (b->special) { /* its starter went away */
         child_abandon(pid, pidfd);
         blank_free(b);
     } else {
@@ -207,22 +205,6 @@ static void answered(struct zygote_ask *a, pid_t pid, int pidfd, const struct pl
 }
 
 /* ---- making ---- */
-
-/* Our ends are non-blocking; the instance's are not. */
-static bool make_ends(struct blank *b, int *out_fd, int *out_log)
-{
-    int channel[2], log[2];
-
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel) != 0)
-        return false;
-    b->fd = channel[0];
-    *out_fd = channel[1];
-    if (pipe2(log, O_CLOEXEC) != 0)
-        return false;
-    b->log_fd = log[0];
-    *out_log = log[1];
-    return fcntl(b->fd, F_SETFL, O_NONBLOCK) == 0 && fcntl(b->log_fd, F_SETFL, O_NONBLOCK) == 0;
-}
 
 static const char *folder_name(const char *path)
 {
@@ -234,24 +216,31 @@ static const char *folder_name(const char *path)
 static bool fill_request(struct stock *s, struct blank *b)
 {
     struct zygote_ask *a = &b->ask;
-    int channel = -1, log = -1, count = 0;
-    bool good = make_ends(b, &channel, &log);
+    struct ends ends;
+    bool good = ends_make(&ends);
+    int count = 0;
 
-    a->fds[0] = channel;
-    a->fds[1] = log;
-    a->fd_count = 2;
+    b->fd = ends.channel;
+    b->log_fd = ends.log;
+    a->fds[a->fd_count++] = ends.their_channel;
+    a->fds[a->fd_count++] = ends.their_log;
+    if (b->only_for && b->only_for->for_template) {
+        a->request.kind = ZYGOTE_TEMPLATE;
+        a->request.extra_count = 1;
+        a->fds[a->fd_count++] = pl_take_fd(b->only_for->template_fd);
+    }
     b->seat = good ? seats_take(s->o.seats, s->o.processes) : NULL;
     if (b->seat)
         good = seat_limit(b->seat, s->memory_mb);
     if (good && b->seat)
-        count = seat_entrances(b->seat, a->fds + 2);
+        count = seat_entrances(b->seat, a->fds + a->fd_count);
     if (count > 0) {
         a->request.cgroup_count = (uint32_t)count;
         a->fd_count += (unsigned)count;
     }
-    if (b->only_for)
+    if (s->by_name && b->only_for)
         (void)snprintf(a->request.model, sizeof(a->request.model), "%s", folder_name(b->only_for->model));
-    if (b->only_for && b->only_for->code)
+    if (s->by_name && b->only_for && b->only_for->code)
         (void)snprintf(a->request.code, sizeof(a->request.code), "%s", folder_name(b->only_for->code));
     return good && count >= 0;
 }
@@ -262,6 +251,7 @@ static void ask_for_blank(struct stock *s, struct spawn *only_for)
 
     b->stock = s;
     b->only_for = only_for;
+    b->special = only_for != NULL;
     b->fd = b->log_fd = b->child.watch.fd = -1;
     b->ask.answered = answered;
     list_init(&b->ask.link);
@@ -311,7 +301,7 @@ void stock_take(struct stock *s, struct spawn *w)
 {
     w->stock = s;
     w->blank = NULL;
-    if (s->by_name) {
+    if (s->by_name || w->for_template) {
         ask_for_blank(s, w);
         return;
     }

@@ -78,14 +78,19 @@ static enum pl_code check_uri(const char *uri, struct pl_err *err)
     return PL_OK;
 }
 
+const char *variant_spec_variable(const Pilotlight__Internal__V1__VariantSpec *spec, const char *name)
+{
+    for (size_t i = 0; i < spec->n_environment; i++)
+        if (strcmp(spec->environment[i]->key, name) == 0)
+            return spec->environment[i]->value;
+    return NULL;
+}
+
 const char *variant_spec_code_uri(const Pilotlight__Internal__V1__VariantSpec *spec)
 {
-    if (strcmp(spec->runtime, RUNTIME_XGBOOST) == 0)
-        return NULL;
-    for (size_t i = 0; i < spec->n_environment; i++)
-        if (strcmp(spec->environment[i]->key, CODE_VARIABLE) == 0)
-            return strstr(spec->environment[i]->value, "://") ? spec->environment[i]->value : NULL;
-    return NULL;
+    const char *value = variant_spec_variable(spec, CODE_VARIABLE);
+
+    return value && strcmp(spec->runtime, RUNTIME_XGBOOST) != 0 && strstr(value, "://") ? value : NULL;
 }
 
 static enum pl_code check_code(const Pilotlight__Internal__V1__VariantSpec *spec, bool pinned, struct pl_err *err)

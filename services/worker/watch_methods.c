@@ -85,7 +85,8 @@ static void fill_instance(struct instance *in, void *arg)
     struct fill *f = arg;
     Pilotlight__Internal__V1__WorkerInstance *m = &f->items[f->count];
 
-    if (in->trial || (in->state != INSTANCE_IDLE && in->state != INSTANCE_BUSY) || !is_watchers(in, f->watcher))
+    if (in->role != INSTANCE_SERVES || (in->state != INSTANCE_IDLE && in->state != INSTANCE_BUSY) ||
+        !is_watchers(in, f->watcher))
         return;
     pilotlight__internal__v1__worker_instance__init(m);
     m->instance_id = in->id;
@@ -202,7 +203,7 @@ static void fill_used(struct instance *in, void *arg)
     struct used *u = arg;
     Pilotlight__Internal__V1__InstanceMemory *m = &u->items[u->count];
 
-    if (in->trial || !has_changed(in))
+    if (in->role != INSTANCE_SERVES || !has_changed(in))
         return;
     pilotlight__internal__v1__instance_memory__init(m);
     m->instance_id = in->id;
@@ -295,7 +296,8 @@ static void stop_orphan(struct instance *in, void *arg)
     struct orphans *o = arg;
     const struct watchers_options *options = &o->watchers->options;
 
-    if (in->state != INSTANCE_IDLE || in->trial || routers_away_ms(options->routers, in->router) < options->orphan_ms)
+    if (in->state != INSTANCE_IDLE || in->role != INSTANCE_SERVES ||
+        routers_away_ms(options->routers, in->router) < options->orphan_ms)
         return;
     o->count++;
     instance_stop(in, "its router has gone", 0, NULL);

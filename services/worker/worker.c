@@ -18,6 +18,7 @@
 #include "runtimes.h"
 #include "settings.h"
 #include "spawn.h"
+#include "templates.h"
 #include "watch_methods.h"
 #include "worker_methods.h"
 #include "worker_stats.h"
@@ -108,7 +109,8 @@ static bool all_gone(const struct worker *w)
 {
     return w->server_drained && w->left_control && w->artifacts_idle && w->forests_idle &&
            instances_count(w->parts.bringup.instances) == 0 && !capacity_busy(w->parts.bringup.capacity) &&
-           !cache_removing(w->parts.bringup.cache) && log_store_idle(w->parts.logs);
+           !templates_busy(w->parts.bringup.templates) && !cache_removing(w->parts.bringup.cache) &&
+           log_store_idle(w->parts.logs);
 }
 
 static void recheck(struct loop_timer *t)
@@ -253,10 +255,19 @@ static void start_instances(struct worker *w, const struct worker_config *c)
     struct capacity_options memory = { .memory_bytes = c->memory_bytes,
                                        .overcommit = c->overcommit,
                                        .instance_limit = c->instance_limit };
+    struct templates_options templates = { .spawner = w->spawner,
+                                           .runtimes = w->runtimes,
+                                           .stats = &w->stats,
+                                           .keep_ms = c->templates_keep_ms,
+                                           .limit = c->templates_limit };
     struct instances_observer observer = { .died = on_died, .changed = on_changed, .arg = w };
 
     b->instances = instances_new(w->parts.loop, w->spawner, w->parts.logs, w->parts.host_epoch);
     b->capacity = capacity_new(w->parts.loop, b->instances, &memory);
+    b->loop = w->parts.loop;
+    templates.instances = b->instances;
+    templates.capacity = b->capacity;
+    b->templates = templates_new(w->parts.loop, &templates);
     w->parts.watchers = watchers_new(w->parts.loop, b->instances, b->capacity, &watch);
     instances_observe(b->instances, &observer);
 }
@@ -346,6 +357,7 @@ void worker_free(struct worker *w)
     rpc_server_free(w->server);
     watchers_free(w->parts.watchers);
     routers_free(w->parts.routers);
+    templates_free(b->templates);
     capacity_free(b->capacity);
     instances_free(b->instances);
     log_store_close(w->parts.logs);

@@ -10,6 +10,7 @@
 #include "memory_use.h"
 #include "pilotlight/internal/v1/worker.pb-c.h"
 #include "routers.h"
+#include "templates.h"
 #include "variant_spec.h"
 #include "watch_methods.h"
 #include "wire/wire.h"
@@ -122,6 +123,7 @@ static void started(void *arg, const struct bringup_result *r, const struct pl_e
     r->instance->start_key = start_key;
     r->instance->router = pl_take(router);
     count_start(w->stats, &r->instance->facts);
+    metrics_add(w->stats->template_starts, r->instance->spawn.copied);
     metrics_observe_us(w->stats->start_seconds, r->instance->start_us);
     metrics_observe_us(w->stats->sandbox_seconds, r->instance->spawn_us);
     metrics_observe_us(w->stats->load_seconds, r->instance->facts.load_us);
@@ -463,6 +465,23 @@ static void watch_instances(struct rpc_call *call, const void *message, void *se
     watchers_add(w->watchers, call, req->router_id);
 }
 
+/* ---- ReleaseEndpoint ---- */
+
+static void release_endpoint(struct rpc_call *call, const void *message, void *service)
+{
+    Pilotlight__Internal__V1__ReleaseEndpointResponse m = PILOTLIGHT__INTERNAL__V1__RELEASE_ENDPOINT_RESPONSE__INIT;
+    const Pilotlight__Internal__V1__ReleaseEndpointRequest *req = message;
+    struct worker_parts *w = service;
+    struct pl_err err;
+
+    if (routers_admit(w->routers, req->router_id, req->router_epoch, &err) != PL_OK) {
+        rpc_fail(call, &err);
+        return;
+    }
+    templates_end(w->bringup.templates, req->endpoint_name, req->before_generation);
+    rpc_reply(call, &m.base);
+}
+
 #define SERVICE "/pilotlight.internal.v1.WorkerService/"
 #define KIB     1024
 
@@ -474,6 +493,8 @@ const struct rpc_method worker_methods[] = {
       256 * KIB },
     { SERVICE "StopInstance", RPC_UNARY, &pilotlight__internal__v1__stop_instance_request__descriptor, stop_instance,
       4 * KIB },
+    { SERVICE "ReleaseEndpoint", RPC_UNARY, &pilotlight__internal__v1__release_endpoint_request__descriptor,
+      release_endpoint, 4 * KIB },
     { SERVICE "WatchInstances", RPC_SERVER_STREAM, &pilotlight__internal__v1__watch_instances_request__descriptor,
       watch_instances, 4 * KIB },
     { SERVICE "ReadInstanceLogs", RPC_UNARY, &pilotlight__internal__v1__read_instance_logs_request__descriptor,

@@ -9,6 +9,8 @@ struct worker_stats {
     struct metrics_counter *starts, *start_failures, *deaths, *invocations, *invocation_failures;
     struct metrics_histogram *sandbox_seconds, *load_seconds, *first_predict_seconds; /* parts of the next */
     struct metrics_histogram *start_seconds, *model_seconds;
+    struct metrics_counter *template_starts;
+    struct metrics_gauge *templates;
     struct metrics_gauge *instances, *busy, *cache_bytes, *memory_free_bytes, *memory_used_bytes, *routers;
 };
 
@@ -20,6 +22,10 @@ static inline void worker_stats_init(struct worker_stats *s, struct metrics *m)
                                        "Starts of xgboost models that are served by compiled forests");
     s->library_starts =
         metrics_counter(m, "worker_library_starts_total", NULL, "Starts of xgboost models that need XGBoost's library");
+    s->template_starts =
+        metrics_counter(m, "worker_template_starts_total", NULL, "Starts that were copies of a template");
+    s->templates =
+        metrics_gauge(m, "worker_templates", NULL, "Processes with a loaded model that instances are copies of");
     s->compilations =
         metrics_counter(m, "worker_compilations_total", NULL, "Models compiled, or found not to be compilable");
     s->compile_failures = metrics_counter(m, "worker_compile_failures_total", NULL, "Compilations that did not end");

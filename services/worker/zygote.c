@@ -19,9 +19,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* So many requests lie in its socket at a time: that many fit, and no more wait when it dies. */
-#define MAX_SENT       32
-#define SEND_AGAIN_MS  20
 #define FIRST_PAUSE_MS 100
 #define MAX_PAUSE_MS   30000
 
@@ -31,13 +28,10 @@ struct zygote {
     char *const *argv;
     char *plan; /* "PILOTLIGHT_SANDBOX=..." */
     struct child child;
-    struct loop_fd control; /* -1: not running */
+    struct asks asks; /* closed: it is not running */
     struct instance_log log;
-    struct list asks; /* struct zygote_ask: those sent first, in order */
-    unsigned sent;
-    uint64_t next_id;
     struct list refused;    /* struct zygote_ask that were never sent */
-    struct loop_timer soon; /* answers those and all who asked while it may not be started; sends what could not be */
+    struct loop_timer soon; /* answers those, and all who asked while it may not be started */
     unsigned failures;      /* deaths in a row without having made a process */
     int64_t pause_until_ms;
     char last_words[320];
@@ -45,55 +39,37 @@ struct zygote {
 
 /* ---- answers ---- */
 
-static void close_fds(struct zygote_ask *a)
-{
-    for (unsigned i = 0; i < a->fd_count; i++)
-        pl_close_p(&a->fds[i]);
-    a->fd_count = 0;
-}
-
-static void answer(struct zygote *z, struct zygote_ask *a, pid_t pid, int pidfd, const struct pl_err *err)
-{
-    z->sent -= a->sent;
-    a->sent = false;
-    list_remove(&a->link);
-    close_fds(a);
-    a->answered(a, pid, pidfd, err);
-}
-
 static void fail_all(struct zygote *z)
 {
-    struct list failed;
     struct pl_err err;
 
     (void)pl_fail_reason(&err, PL_UNAVAILABLE, "SPAWN_FAILED", NULL, "the process that makes %s instances %s", z->name,
                          z->last_words);
-    /* Those who ask again from their callback are not among them. */
-    list_init(&failed);
-    while (!list_empty(&z->asks)) {
-        struct list *first = z->asks.next;
+    asks_fail(&z->asks, &err);
+}
 
-        list_remove(first);
-        list_push_back(&failed, first);
+static void answer_soon(struct loop_timer *t)
+{
+    struct zygote *z = PL_CONTAINER(t, struct zygote, soon);
+    struct pl_err err;
+
+    for (struct zygote_ask *a; (a = list_first(&z->refused, struct zygote_ask, link));) {
+        (void)pl_fail_reason(&err, PL_UNAVAILABLE, "SPAWN_FAILED", NULL, "%s", a->refused);
+        asks_answer(&z->asks, a, -1, -1, &err);
     }
-    for (struct zygote_ask *a; (a = list_first(&failed, struct zygote_ask, link));)
-        answer(z, a, -1, -1, &err);
+    if (z->asks.control.fd < 0 && z->child.watch.fd < 0)
+        fail_all(z);
 }
 
 /* ---- its end ---- */
-
-static void shut(struct zygote *z)
-{
-    if (z->control.fd < 0)
-        return;
-    loop_fd_remove(z->loop, &z->control);
-    pl_close_p(&z->control.fd);
-}
 
 static void pause_restarts(struct zygote *z)
 {
     int64_t ms = FIRST_PAUSE_MS;
 
+    if (z->asks.made > 0)
+        z->failures = 0;
+    z->asks.made = 0;
     for (unsigned i = 1; i < z->failures && ms < MAX_PAUSE_MS; i++)
         ms *= 2;
     z->failures++;
@@ -106,7 +82,7 @@ static void exited(struct child *c, int status, const char *how)
     struct zygote *z = PL_CONTAINER(c, struct zygote, child);
 
     (void)status;
-    shut(z);
+    asks_shut(&z->asks);
     instance_log_close(&z->log);
     (void)snprintf(z->last_words, sizeof(z->last_words), "%s%s%s", how, z->log.last[0] ? "; its last line: " : "",
                    z->log.last);
@@ -115,145 +91,14 @@ static void exited(struct child *c, int status, const char *how)
     fail_all(z);
 }
 
-/* ---- talking to it ---- */
-
-static bool send_one(struct zygote *z, struct zygote_ask *a)
+/* Its death follows, or is made to. */
+static void broken(struct asks *a, bool lie)
 {
-    union {
-        struct cmsghdr align;
-        char room[CMSG_SPACE(ZYGOTE_MAX_FDS * sizeof(int))];
-    } control = {
-        .align = { .cmsg_len = CMSG_LEN(a->fd_count * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS }
-    };
-    struct iovec span = { .iov_base = &a->request, .iov_len = sizeof(a->request) };
-    struct msghdr m = { .msg_iov = &span,
-                        .msg_iovlen = 1,
-                        .msg_control = &control,
-                        .msg_controllen = CMSG_SPACE(a->fd_count * sizeof(int)) };
-    ssize_t n;
+    struct zygote *z = PL_CONTAINER(a, struct zygote, asks);
 
-    memcpy(CMSG_DATA(&control.align), a->fds, a->fd_count * sizeof(int));
-    do
-        n = sendmsg(z->control.fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
-    while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return false;
-    close_fds(a);
-    a->sent = true;
-    z->sent++;
-    return true;
-}
-
-/* As many as may wait there. One that cannot be sent now (no kernel memory, too many descriptors on their way) goes after
- * the next answer, or a little later when none is due. If the process is gone, its end answers all. */
-static void send_some(struct zygote *z)
-{
-    list_each(l, &z->asks)
-    {
-        struct zygote_ask *a = list_entry(l, struct zygote_ask, link);
-
-        if (z->sent == MAX_SENT)
-            return;
-        if (!a->sent && !send_one(z, a)) {
-            if (z->sent == 0)
-                loop_timer_set(z->loop, &z->soon, pl_now_ms() + SEND_AGAIN_MS);
-            return;
-        }
-    }
-}
-
-static void answer_soon(struct loop_timer *t)
-{
-    struct zygote *z = PL_CONTAINER(t, struct zygote, soon);
-    struct pl_err err;
-
-    for (struct zygote_ask *a; (a = list_first(&z->refused, struct zygote_ask, link));) {
-        (void)pl_fail_reason(&err, PL_UNAVAILABLE, "SPAWN_FAILED", NULL, "%s", a->refused);
-        answer(z, a, -1, -1, &err);
-    }
-    if (z->control.fd >= 0)
-        send_some(z);
-    else if (z->child.watch.fd < 0)
-        fail_all(z);
-}
-
-static struct zygote_ask *find(struct zygote *z, uint64_t id)
-{
-    list_each(l, &z->asks)
-    {
-        struct zygote_ask *a = list_entry(l, struct zygote_ask, link);
-
-        if (a->sent && a->request.id == id)
-            return a;
-    }
-    return NULL;
-}
-
-static int taken_descriptor(struct msghdr *m)
-{
-    struct cmsghdr *c = CMSG_FIRSTHDR(m);
-    int fd = -1;
-
-    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
-        memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-    return fd;
-}
-
-static void take_reply(struct zygote *z, const struct zygote_reply *r, int pidfd)
-{
-    struct zygote_ask *a = find(z, r->id);
-    struct pl_err err;
-
-    if (r->magic != ZYGOTE_MAGIC || !a || (r->error == 0) != (pidfd >= 0)) {
-        log_error("zygote_lied", LOG_STR("runtime", z->name), LOG_UINT("id", r->id));
-        pl_close_p(&pidfd);
-        child_kill(&z->child);
-        return;
-    }
-    z->failures = 0;
-    if (r->error) {
-        (void)pl_fail_reason(&err, PL_UNAVAILABLE, "SPAWN_FAILED", NULL, "cannot make a process for an instance: %s",
-                             strerror(r->error));
-        answer(z, a, -1, -1, &err);
-        return;
-    }
-    answer(z, a, r->pid, pidfd, NULL);
-}
-
-/* False: nothing more for now, or it is gone. */
-static bool receive(struct zygote *z)
-{
-    union {
-        struct cmsghdr align;
-        char room[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct zygote_reply reply;
-    struct iovec span = { .iov_base = &reply, .iov_len = sizeof(reply) };
-    struct msghdr m = { .msg_iov = &span, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
-    ssize_t n = recvmsg(z->control.fd, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-
-    if (n < 0 && errno == EINTR)
-        return true;
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-        return false;
-    if (n != (ssize_t)sizeof(reply)) {
-        shut(z); /* its death follows, or is made to */
-        child_kill(&z->child);
-        return false;
-    }
-    take_reply(z, &reply, taken_descriptor(&m));
-    return z->control.fd >= 0;
-}
-
-static void ready(struct loop_fd *f, uint32_t events)
-{
-    struct zygote *z = PL_CONTAINER(f, struct zygote, control);
-
-    (void)events;
-    while (receive(z))
-        ;
-    if (z->control.fd >= 0)
-        send_some(z);
+    if (lie)
+        log_error("zygote_lied", LOG_STR("runtime", z->name));
+    child_kill(&z->child);
 }
 
 /* ---- its start ---- */
@@ -283,12 +128,12 @@ static enum pl_code run(struct zygote *z, int control, int log, pid_t *out_pid, 
 static enum pl_code watch(struct zygote *z, int control, int log, pid_t pid, int pidfd, struct pl_err *err)
 {
     z->log = (struct instance_log){ .endpoint = "", .variant = "", .instance_text = z->name };
-    z->control = (struct loop_fd){ .fd = control, .ready = ready };
-    if (instance_log_open(&z->log, z->loop, log, err) != PL_OK ||
-        loop_fd_add(z->loop, &z->control, EPOLLIN, err) != PL_OK) {
-        instance_log_close(&z->log);
-        z->control.fd = -1;
+    if (instance_log_open(&z->log, z->loop, log, err) != PL_OK) {
         (void)close(control);
+    } else if (asks_open(&z->asks, control, err) != PL_OK) {
+        instance_log_close(&z->log);
+    }
+    if (err->code != PL_OK) {
         (void)kill(pid, SIGKILL);
         (void)waitpid(pid, NULL, 0);
         (void)close(pidfd);
@@ -296,7 +141,7 @@ static enum pl_code watch(struct zygote *z, int control, int log, pid_t pid, int
     }
     if (child_watch(&z->child, z->loop, pid, pidfd, exited, err) != PL_OK) {
         instance_log_close(&z->log);
-        shut(z);
+        asks_shut(&z->asks);
     }
     return err->code;
 }
@@ -335,7 +180,7 @@ static bool awake(struct zygote *z)
 {
     struct pl_err err;
 
-    if (z->control.fd >= 0)
+    if (z->asks.control.fd >= 0)
         return true;
     /* One that is dying is not another one's neighbour. */
     if (z->child.watch.fd >= 0 || pl_now_ms() < z->pause_until_ms)
@@ -359,13 +204,10 @@ void zygote_wake(struct zygote *z)
 
 void zygote_ask(struct zygote *z, struct zygote_ask *a)
 {
-    a->sent = false;
-    a->request.magic = ZYGOTE_MAGIC;
-    a->request.id = ++z->next_id;
-    list_push_back(&z->asks, &a->link);
-    if (awake(z))
-        send_some(z);
-    else if (z->child.watch.fd < 0)
+    bool up = awake(z);
+
+    asks_add(&z->asks, a);
+    if (!up && z->child.watch.fd < 0)
         loop_timer_set(z->loop, &z->soon, pl_now_ms());
 }
 
@@ -393,28 +235,20 @@ struct zygote *zygote_new(struct loop *l, const char *name, char *const *argv, c
     n = snprintf(z->plan, size, "%s=", SANDBOX_PLAN_VARIABLE);
     if (!sandbox_plan_write(plan, z->plan + n, size - (size_t)n))
         pl_die("the sandbox's plan does not fit: models '%s', work '%s'", plan->models, plan->work);
-    z->control.fd = z->log.watch.fd = z->child.watch.fd = -1;
+    z->log.watch.fd = z->child.watch.fd = -1;
     z->soon.fire = answer_soon;
-    list_init(&z->asks);
+    asks_init(&z->asks, l, broken);
     list_init(&z->refused);
     return z;
-}
-
-static void forget(struct list *asks)
-{
-    for (struct zygote_ask *a; (a = list_first(asks, struct zygote_ask, link));) {
-        list_remove(&a->link);
-        close_fds(a);
-    }
 }
 
 void zygote_free(struct zygote *z)
 {
     if (!z)
         return;
-    shut(z);
-    forget(&z->asks);
-    forget(&z->refused);
+    asks_shut(&z->asks);
+    asks_forget(&z->asks.list);
+    asks_forget(&z->refused);
     child_end(&z->child);
     instance_log_close(&z->log);
     loop_timer_clear(z->loop, &z->soon);

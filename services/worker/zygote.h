@@ -8,28 +8,12 @@
 #ifndef WORKER_ZYGOTE_H
 #define WORKER_ZYGOTE_H
 
+#include "asks.h"
 #include "base/err.h"
-#include "base/list.h"
-#include "sandbox/zygote.h"
-
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/types.h>
 
 struct loop;
 struct sandbox_plan;
 struct zygote;
-
-struct zygote_ask {
-    struct list link;
-    bool sent;
-    struct zygote_request request; /* magic and id are filled in */
-    int fds[ZYGOTE_MAX_FDS];       /* zygote.h says in which order; closed as soon as they are sent */
-    unsigned fd_count;
-    char refused[160]; /* "" = not */
-    /* Once, never from inside zygote_ask(). 'err' NULL: the process and its pidfd are the receiver's. */
-    void (*answered)(struct zygote_ask *a, pid_t pid, int pidfd, const struct pl_err *err);
-};
 
 /* 'name' and 'argv' must outlive it. argv[0] is the program; its descriptors and environment are set here. */
 struct zygote *zygote_new(struct loop *l, const char *name, char *const *argv, const struct sandbox_plan *plan);

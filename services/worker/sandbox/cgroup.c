@@ -12,12 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define NAME_PREFIX    "pilotlight-"
 #define LEAF           "pilotlight-worker"
 #define CPU_PERIOD_US  100000
 #define TEXT_MAX_BYTES (256 << 10)
+/* Nobody in a group without room for processes makes more of them. */
+#define MAX_CLEAR_ROUNDS 100
 
 struct hierarchy {
     unsigned controllers;
@@ -390,6 +393,49 @@ int cgroup_limit(struct cgroups *c, unsigned number, const struct cgroup_limits 
             return -1;
     }
     return 0;
+}
+
+int cgroup_enter(struct cgroups *c, unsigned number, pid_t pid)
+{
+    char text[24], name[GROUP_NAME];
+
+    (void)snprintf(text, sizeof(text), "%d", (int)pid);
+    (void)group_name(number, name);
+    for (unsigned i = 0; i < c->count; i++)
+        if (set(c->list[i].fd, name, "cgroup.procs", text) != 0)
+            return -1;
+    return 0;
+}
+
+/* True: there was somebody. Those who are children of others end with those others. */
+static bool kill_all(int dir, const char *path)
+{
+    pl_cleanup(pl_free_p) char *text = read_text(dir, path);
+    bool any = false;
+    char *next;
+
+    for (char *at = text; at && *at; at = next) {
+        long pid = strtol(at, &next, 10);
+
+        if (next == at)
+            break;
+        any = true;
+        if (pid > 0 && kill((pid_t)pid, SIGKILL) == 0)
+            (void)waitpid((pid_t)pid, NULL, 0);
+    }
+    return any;
+}
+
+void cgroup_clear(struct cgroups *c, unsigned number)
+{
+    char path[GROUP_NAME + 16], name[GROUP_NAME];
+
+    (void)snprintf(path, sizeof(path), "%s/cgroup.procs", group_name(number, name));
+    for (unsigned i = 0; i < c->count; i++)
+        if (c->list[i].controllers & CGROUP_PIDS)
+            (void)limit_processes(c->list[i].fd, name, 0);
+    for (int tries = 0; c->count > 0 && tries < MAX_CLEAR_ROUNDS && kill_all(c->list[0].fd, path); tries++)
+        ;
 }
 
 int64_t cgroup_oom_kills(struct cgroups *c, unsigned number)

@@ -21,6 +21,7 @@ struct enter {
     uid_t outer_uid; /* ours as the parent of an instance's user namespace knows it */
     gid_t outer_gid;
     /* of one instance; -1 = none */
+    enum zygote_kind kind;
     int channel, log, extra;
     int cgroups[ZYGOTE_MAX_CGROUPS];
     unsigned cgroup_count;
@@ -37,6 +38,7 @@ enum stage {
     STAGE_BLANK,    /* in every instance, before it has work                   */
     STAGE_ASSIGNED, /* when the model is known                                 */
     STAGE_LOCK,     /* the end of BLANK, or of ASSIGNED when profile->late_lock */
+    STAGE_COPY,     /* in every copy of a template; LOCK follows */
 };
 
 /* Fills '*e' from the environment's plan. Ends the process when there is none. */
@@ -56,6 +58,7 @@ int root_bind_model(
 int root_mount_model(struct enter *e); /* e->model_fd appears at profile->model_at and becomes the current folder */
 int root_mount_code(struct enter *e);  /* e->code_fd appears at profile->code_at */
 int root_mount_scratch(struct enter *e);
+int root_place_scratch(struct enter *e); /* e->extra appears at /tmp */
 
 #define ROOT_MODELS "/models"
 #define ROOT_WORK   "/out"
@@ -67,5 +70,6 @@ int identity_take_uid(struct enter *e);
 int identity_keep_clone_rights(struct enter *e); /* nothing, or what clone3() needs where user namespaces lack */
 int identity_map(struct enter *e);
 int identity_drop_all(struct enter *e);
+int identity_keep_copy_rights(struct enter *e); /* what clone() into new namespaces needs, in its own user namespace */
 
 #endif

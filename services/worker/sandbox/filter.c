@@ -66,12 +66,14 @@ static int add_all(scmp_filter_ctx context, unsigned groups, bool alone)
     for (unsigned i = 0; i < filter_allowed_count && failed == 0; i++)
         if (groups & filter_allowed[i].group)
             failed = add_group(context, &filter_allowed[i]);
-    if (failed == 0 && alone)
-        failed = add_group(context, &filter_allowed_alone);
+    if (failed == 0)
+        failed = add_group(context, alone ? &filter_allowed_alone : &filter_allowed_self);
     if (failed == 0)
         failed = add_names(context, filter_absent, SCMP_ACT_ERRNO(ENOSYS));
     if (failed == 0)
         failed = add_names(context, filter_deadly, SCMP_ACT_KILL_PROCESS);
+    if (failed == 0 && !(groups & FILTER_TEMPLATE))
+        failed = add_names(context, filter_deadly_but_template, SCMP_ACT_KILL_PROCESS);
     return failed;
 }
 

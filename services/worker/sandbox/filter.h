@@ -14,6 +14,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* With which a template makes a copy; the filter lets it pass with these and no others. The worker becomes its parent.
+ */
+#define FILTER_COPY_FLAGS                                                                                              \
+    (CLONE_PARENT | CLONE_PIDFD | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
+
 struct filter {
     struct sock_fprog program; /* len 0: none */
 };
@@ -45,11 +50,12 @@ struct filter_rules {
 };
 extern const struct filter_rules filter_allowed[];
 extern const unsigned filter_allowed_count;
-/* Only where a pid namespace makes it harmless. */
-extern const struct filter_rules filter_allowed_alone;
+/* Calls that name a process: any, where a pid namespace makes that harmless, else the caller itself. */
+extern const struct filter_rules filter_allowed_alone, filter_allowed_self;
 /* Fail with ENOSYS: the C library then takes the older call, which can be checked. */
 extern const char *const filter_absent[];
-/* End the process. */
+/* End the process; the second, unless it makes copies of itself. */
 extern const char *const filter_deadly[];
+extern const char *const filter_deadly_but_template[];
 
 #endif

@@ -3,6 +3,7 @@
 #include "profile.h"
 
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <stddef.h>
 #include <sys/prctl.h>
@@ -126,9 +127,6 @@ static const struct filter_rule threads[] = {
            CLONE_THREAD | CLONE_VM | CLONE_SIGHAND | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET,
            CLONE_THREAD | CLONE_VM | CLONE_SIGHAND),
     ANY("set_tid_address"),
-    ANY("sched_setaffinity"),
-    ANY("sched_getparam"),
-    ANY("sched_getscheduler"),
     ANY("futex_waitv"),
     ANY("rt_sigtimedwait"),
     ANY("rt_sigsuspend"),
@@ -208,9 +206,6 @@ static const struct filter_rule events[] = {
     ANY("getresuid"),
     ANY("getresgid"),
     ANY("getpgrp"),
-    ANY("getpgid"),
-    ANY("getsid"),
-    ANY("getpriority"),
 };
 
 /* Programs of the model's owner: what shells, C libraries and language runtimes ask for when they start. */
@@ -262,18 +257,48 @@ static const struct filter_rule sockets[] = {
     ANY("recvmmsg"),
 };
 
-static const struct filter_rule alone[] = { ANY("tgkill"), ANY("tkill"), ANY("kill") };
+/* A process that has loaded a model and makes copies of itself (template.h). */
+static const struct filter_rule copies[] = {
+    EQUAL("clone", 0, FILTER_COPY_FLAGS),
+    /* what a copy does until it takes the filter of an instance on top of this one */
+    ANY("setsid"),
+    ANY("close_range"),
+    ANY("move_mount"),
+    ANY("capset"),
+    EQUAL("seccomp", 0, SECCOMP_SET_MODE_FILTER),
+    EQUAL("prctl", 0, PR_SET_PDEATHSIG),
+    EQUAL("prctl", 0, PR_CAP_AMBIENT),
+    /* abort() and raise() of a copy, which is process 1 to itself. In the template that is the host's first process,
+     * which is another user's. */
+    EQUAL("kill", 0, 1),
+    EQUAL("tgkill", 0, 1),
+};
+
+static const struct filter_rule alone[] = {
+    ANY("tgkill"),         ANY("tkill"),
+    ANY("kill"),           ANY("sched_setaffinity"),
+    ANY("sched_getparam"), ANY("sched_getscheduler"),
+    ANY("getpgid"),        ANY("getsid"),
+    ANY("getpriority"),
+};
+
+static const struct filter_rule self[] = {
+    EQUAL("sched_setaffinity", 0, 0), EQUAL("sched_getparam", 0, 0), EQUAL("sched_getscheduler", 0, 0),
+    EQUAL("getpgid", 0, 0),           EQUAL("getsid", 0, 0),         EQUAL("getpriority", 1, 0),
+};
 
 #define GROUP(id, table)                                                                                               \
     {                                                                                                                  \
         id, table, sizeof(table) / sizeof((table)[0])                                                                  \
     }
 const struct filter_rules filter_allowed[] = {
-    GROUP(FILTER_BASE, base),     GROUP(FILTER_THREADS, threads),   GROUP(FILTER_WRITE, writes),
-    GROUP(FILTER_EVENTS, events), GROUP(FILTER_PROGRAMS, programs), GROUP(FILTER_SOCKETS, sockets),
+    GROUP(FILTER_BASE, base),       GROUP(FILTER_THREADS, threads),   GROUP(FILTER_WRITE, writes),
+    GROUP(FILTER_EVENTS, events),   GROUP(FILTER_PROGRAMS, programs), GROUP(FILTER_SOCKETS, sockets),
+    GROUP(FILTER_TEMPLATE, copies),
 };
 const unsigned filter_allowed_count = sizeof(filter_allowed) / sizeof(filter_allowed[0]);
 const struct filter_rules filter_allowed_alone = GROUP(0, alone);
+const struct filter_rules filter_allowed_self = GROUP(0, self);
 
 /* Their arguments lie in memory, where a filter cannot look. */
 const char *const filter_absent[] = { "clone3", "openat2", NULL };
@@ -296,7 +321,6 @@ const char *const filter_deadly[] = {
     "pivot_root",
     "chroot",
     "open_tree",
-    "move_mount",
     "fsopen",
     "fsconfig",
     "fsmount",
@@ -346,6 +370,7 @@ const char *const filter_deadly[] = {
     "setgroups",
     "setfsuid",
     "setfsgid",
-    "capset",
     NULL,
 };
+
+const char *const filter_deadly_but_template[] = { "move_mount", "capset", NULL };

@@ -115,6 +115,18 @@ int identity_map(struct enter *e)
     return write_maps(e, e->proc_fd, INNER_ID, INNER_ID);
 }
 
+int identity_keep_copy_rights(struct enter *e)
+{
+    const struct capabilities one = {
+        .word[0] = { .effective = 1u << CAP_SYS_ADMIN, .permitted = 1u << CAP_SYS_ADMIN },
+    };
+
+    (void)e;
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0)
+        return -1;
+    return set_capabilities(&one);
+}
+
 int identity_drop_all(struct enter *e)
 {
     const struct capabilities none = { 0 };

@@ -1,9 +1,11 @@
 #include "sandbox/model_mount.h"
 
 #include "base/cleanup.h"
+#include "profile.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/mount.h>
 
 int sandbox_model_mount(const char *folder, bool exec)
@@ -19,4 +21,18 @@ int sandbox_model_mount(const char *folder, bool exec)
     pl_close_p(&fd);
     errno = error;
     return -1;
+}
+
+int sandbox_scratch_mount(enum sandbox_profile p)
+{
+    pl_cleanup(pl_close_p) int context = fsopen("tmpfs", FSOPEN_CLOEXEC);
+    char size[16];
+
+    (void)snprintf(size, sizeof(size), "%um", sandbox_profiles[p].scratch_mb);
+    if (context < 0 || fsconfig(context, FSCONFIG_SET_STRING, "mode", ROOT_SCRATCH_MODE, 0) != 0 ||
+        fsconfig(context, FSCONFIG_SET_STRING, "size", size, 0) != 0 ||
+        fsconfig(context, FSCONFIG_SET_STRING, "nr_inodes", ROOT_SCRATCH_INODES, 0) != 0 ||
+        fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) != 0)
+        return -1;
+    return fsmount(context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 }

@@ -40,6 +40,7 @@ const struct profile sandbox_profiles[SANDBOX_PROFILE_COUNT] = {
                          .own_ids = true,
                          .exec_model = true,
                          .late_lock = true,
+                         .templates = true,
                          .filter = FILTER_BASE | FILTER_THREADS | FILTER_WRITE | FILTER_EVENTS,
                          .scratch_mb = 512,
                          .limit = { .processes = 64, .files = 256, .file_bytes = 512 * MIB } },

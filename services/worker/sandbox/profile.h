@@ -7,6 +7,9 @@
 #include <stdbool.h>
 #include <sys/resource.h>
 
+#define ROOT_SCRATCH_MODE   "1777"
+#define ROOT_SCRATCH_INODES "16384"
+
 enum root_kind {
     ROOT_FOLDER, /* an empty folder                                       */
     ROOT_BIND,   /* the host's file or folder, read-only, no devices      */
@@ -28,6 +31,7 @@ enum filter_group {
     FILTER_EVENTS = 1u << 3,   /* pipes, epoll, eventfd: what an event loop needs  */
     FILTER_PROGRAMS = 1u << 4, /* processes of its own, and programs in them       */
     FILTER_SOCKETS = 1u << 5,  /* of a network namespace that it is alone in       */
+    FILTER_TEMPLATE = 1u << 6, /* copies of itself, each in namespaces of its own  */
 };
 
 struct profile {
@@ -39,6 +43,7 @@ struct profile {
     bool exec_model;               /* libraries may be loaded from the model's folder */
     /* The last steps wait until the model is known, because mounting it needs rights that they give up. */
     bool late_lock;
+    bool templates;  /* template.h */
     unsigned filter; /* enum filter_group */
     unsigned scratch_mb;
     struct {

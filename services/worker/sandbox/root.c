@@ -248,10 +248,19 @@ int root_mount_code(struct enter *e)
     return 0;
 }
 
+int root_place_scratch(struct enter *e)
+{
+    if (place_mount(e->extra, AT_FDCWD, "/tmp") != 0)
+        return -1;
+    pl_close_p(&e->extra);
+    return 0;
+}
+
 int root_mount_scratch(struct enter *e)
 {
     char options[64];
 
-    (void)snprintf(options, sizeof(options), "mode=1777,size=%um,nr_inodes=16384", e->profile->scratch_mb);
+    (void)snprintf(options, sizeof(options), "mode=" ROOT_SCRATCH_MODE ",size=%um,nr_inodes=" ROOT_SCRATCH_INODES,
+                   e->profile->scratch_mb);
     return mount("scratch", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options);
 }

@@ -121,12 +121,14 @@ static int limit(int resource, rlim_t value)
     return setrlimit((__rlimit_resource_t)resource, &l);
 }
 
-/* RLIMIT_NPROC counts this user id in this user namespace: only where there is one is it the instance's own count. */
+/* RLIMIT_NPROC counts this user id in this user namespace: only where there is one is it the instance's own count. A
+ * template's copies share one, and each has its control group instead. */
 static int set_limits(struct enter *e)
 {
     const struct profile *p = e->profile;
 
-    if (SANDBOX_HAS(e->plan->features, USER_NS) && limit(RLIMIT_NPROC, p->limit.processes) != 0)
+    if (SANDBOX_HAS(e->plan->features, USER_NS) && e->kind != ZYGOTE_TEMPLATE &&
+        limit(RLIMIT_NPROC, p->limit.processes) != 0)
         return -1;
     if (limit(RLIMIT_CORE, 0) != 0 || limit(RLIMIT_NOFILE, p->limit.files) != 0 || limit(RLIMIT_MEMLOCK, 0) != 0 ||
         limit(RLIMIT_MSGQUEUE, 0) != 0)
@@ -169,6 +171,22 @@ static int install_filter(struct enter *e)
     return filter_install(&e->filter);
 }
 
+/* Copies take the filter of an instance on top of it. */
+static int install_template_filter(struct enter *e)
+{
+    struct filter f = { 0 };
+    struct pl_err err;
+    int failed;
+
+    if (filter_compile(&f, e->profile->filter | FILTER_TEMPLATE, false, &err) != PL_OK) {
+        errno = ENOSYS;
+        return -1;
+    }
+    failed = filter_install(&f);
+    filter_done(&f);
+    return failed;
+}
+
 static bool unprivileged(const struct enter *e)
 {
     return !e->privileged;
@@ -197,6 +215,16 @@ static bool has_loopback(const struct enter *e)
 static bool mounts_code(const struct enter *e)
 {
     return e->profile->code_at != NULL;
+}
+
+static bool is_template(const struct enter *e)
+{
+    return e->kind == ZYGOTE_TEMPLATE;
+}
+
+static bool is_no_template(const struct enter *e)
+{
+    return e->kind != ZYGOTE_TEMPLATE;
 }
 
 static bool limits_itself(const struct enter *e)
@@ -238,9 +266,15 @@ static const struct step {
     { STAGE_ASSIGNED, NO_FEATURE, "its memory limit", limit_memory, limits_itself },
     { STAGE_ASSIGNED, NO_FEATURE, "its name", name_assigned, NULL },
     /* for good */
-    { STAGE_LOCK, NO_FEATURE, "no capabilities", identity_drop_all, NULL },
+    { STAGE_LOCK, NO_FEATURE, "no capabilities", identity_drop_all, is_no_template },
+    { STAGE_LOCK, NO_FEATURE, "only the right to make copies", identity_keep_copy_rights, is_template },
     { STAGE_LOCK, NO_FEATURE, "death with the worker", die_with_worker, NULL },
-    { STAGE_LOCK, SANDBOX_SECCOMP_BIT, "the system call filter", install_filter, NULL },
+    { STAGE_LOCK, SANDBOX_SECCOMP_BIT, "the system call filter", install_filter, is_no_template },
+    { STAGE_LOCK, SANDBOX_SECCOMP_BIT, "the template's system call filter", install_template_filter, is_template },
+    /* a copy of a template: what it has not inherited */
+    { STAGE_COPY, NO_FEATURE, "a session of its own", own_session, NULL },
+    { STAGE_COPY, SANDBOX_ROOT_BIT, "a scratch folder of its own", root_place_scratch, NULL },
+    { STAGE_COPY, NO_FEATURE, "only its own descriptors", place_descriptors, NULL },
 };
 
 void enter_init(struct enter *e, const struct sandbox_plan *plan)
@@ -275,7 +309,7 @@ const char *enter_stage(struct enter *e, enum stage stage)
 {
     const char *failed = take_steps(e, stage);
 
-    if (!failed && stage == (e->profile->late_lock ? STAGE_ASSIGNED : STAGE_BLANK))
+    if (!failed && (stage == STAGE_COPY || stage == (e->profile->late_lock ? STAGE_ASSIGNED : STAGE_BLANK)))
         failed = take_steps(e, STAGE_LOCK);
     return failed;
 }

@@ -1,8 +1,9 @@
-/* The serving loop of zygote.h. */
+/* The serving loops of zygote.h and template.h. */
 #include "sandbox/zygote.h"
 
 #include "enter.h"
 #include "profile.h"
+#include "sandbox/template.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -69,7 +70,7 @@ static bool receive(int fd, void *bytes, size_t size, int fds[ZYGOTE_MAX_FDS], u
     return true;
 }
 
-static void send_reply(const struct zygote_reply *reply, int pidfd)
+static void send_reply(int socket, const struct zygote_reply *reply, int pidfd)
 {
     union control control = {
         .align = { .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS }
@@ -82,7 +83,7 @@ static void send_reply(const struct zygote_reply *reply, int pidfd)
         m.msg_controllen = CMSG_SPACE(sizeof(int));
         memcpy(CMSG_DATA(&control.align), &pidfd, sizeof(int));
     }
-    while (sendmsg(ZYGOTE_CONTROL_FD, &m, MSG_NOSIGNAL) < 0)
+    while (sendmsg(socket, &m, MSG_NOSIGNAL) < 0)
         if (errno != EINTR)
             _exit(EXIT_WORKER_GONE);
 }
@@ -108,15 +109,21 @@ static uint64_t clone_flags(unsigned features)
 }
 
 /* As fork(), but into new namespaces, as the worker's child. One thread, so the C library's locks are free. */
-static pid_t clone_instance(int *out_pidfd)
+static pid_t clone_instance(const struct zygote_request *r, int *out_pidfd)
 {
     struct clone_args args = { .flags = clone_flags(plan.features), .pidfd = (uint64_t)(uintptr_t)out_pidfd };
 
+    if (r->kind == ZYGOTE_COPY)
+        return (pid_t)syscall(SYS_clone, FILTER_COPY_FLAGS, NULL, out_pidfd, NULL, NULL);
+    /* The first process of a pid namespace cannot make its parent the parent of others, and all would end with it. */
+    if (r->kind == ZYGOTE_TEMPLATE)
+        args.flags &= ~(uint64_t)CLONE_NEWPID;
     return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 }
 
 static void become_instance(const struct zygote_request *r, const int *fds)
 {
+    enter.kind = (enum zygote_kind)r->kind;
     enter.channel = fds[0];
     enter.log = fds[1];
     enter.extra = r->extra_count ? fds[2] : -1;
@@ -128,7 +135,7 @@ static void become_instance(const struct zygote_request *r, const int *fds)
     enter.file_limit_mb = r->file_limit_mb;
     if (dup2(enter.log, STDERR_FILENO) < 0)
         _exit(ZYGOTE_EXIT_SANDBOX);
-    enter_stage_or_exit(&enter, STAGE_BLANK);
+    enter_stage_or_exit(&enter, r->kind == ZYGOTE_COPY ? STAGE_COPY : STAGE_BLANK);
 }
 
 static bool names_folder(const char name[ZYGOTE_MODEL_BYTES])
@@ -136,21 +143,29 @@ static bool names_folder(const char name[ZYGOTE_MODEL_BYTES])
     return memchr(name, '\0', ZYGOTE_MODEL_BYTES) && !strchr(name, '/') && name[0] != '.';
 }
 
+static bool good_kind(const struct zygote_request *r)
+{
+    if (enter.kind == ZYGOTE_TEMPLATE)
+        return r->kind == ZYGOTE_COPY && r->extra_count == 1 && r->cgroup_count == 0;
+    return r->kind == ZYGOTE_INSTANCE ||
+           (r->kind == ZYGOTE_TEMPLATE && r->extra_count == 1 && enter.profile->templates);
+}
+
 static void check_request(const struct zygote_request *r, unsigned fd_count)
 {
-    if (r->magic != ZYGOTE_MAGIC || r->cgroup_count > ZYGOTE_MAX_CGROUPS || r->extra_count > 1 ||
+    if (r->magic != ZYGOTE_MAGIC || !good_kind(r) || r->cgroup_count > ZYGOTE_MAX_CGROUPS || r->extra_count > 1 ||
         fd_count != 2 + r->extra_count + r->cgroup_count || !names_folder(r->model) || !names_folder(r->code))
         leave("the worker's request is not one of this build");
 }
 
 /* True in the instance. */
-static bool answer(const struct zygote_request *r, const int *fds, unsigned fd_count)
+static bool answer(int socket, const struct zygote_request *r, const int *fds, unsigned fd_count)
 {
     struct zygote_reply reply = { .magic = ZYGOTE_MAGIC, .id = r->id };
     int pidfd = -1;
 
     check_request(r, fd_count);
-    reply.pid = clone_instance(&pidfd);
+    reply.pid = clone_instance(r, &pidfd);
     if (reply.pid == 0) {
         become_instance(r, fds);
         return true;
@@ -159,7 +174,7 @@ static bool answer(const struct zygote_request *r, const int *fds, unsigned fd_c
         reply.error = errno;
     for (unsigned i = 0; i < fd_count; i++)
         (void)close(fds[i]);
-    send_reply(&reply, pidfd);
+    send_reply(socket, &reply, pidfd);
     if (pidfd >= 0)
         (void)close(pidfd);
     return false;
@@ -194,17 +209,33 @@ static void prepare(void)
     settle_heap();
 }
 
-int sandbox_zygote_serve(void)
+/* Returns in every process that is made. */
+static int serve(int socket)
 {
     int fds[ZYGOTE_MAX_FDS];
     struct zygote_request r;
     unsigned fd_count;
 
-    prepare();
-    while (receive(ZYGOTE_CONTROL_FD, &r, sizeof(r), fds, &fd_count))
-        if (answer(&r, fds, fd_count))
+    while (receive(socket, &r, sizeof(r), fds, &fd_count))
+        if (answer(socket, &r, fds, fd_count))
             return enter.channel;
     _exit(EXIT_WORKER_GONE);
+}
+
+int sandbox_zygote_serve(void)
+{
+    prepare();
+    return serve(ZYGOTE_CONTROL_FD);
+}
+
+int sandbox_is_template(void)
+{
+    return enter.kind == ZYGOTE_TEMPLATE;
+}
+
+int sandbox_template_serve(void)
+{
+    return serve(TEMPLATE_CONTROL_FD);
 }
 
 int sandbox_zygote_assigned(void)

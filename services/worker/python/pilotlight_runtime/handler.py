@@ -9,7 +9,6 @@ input_fn and predict_fn are ours, a model that was fitted on named columns gets 
 """
 
 import os
-import sys
 
 from . import content, model_files, script
 from .context import Context
@@ -72,12 +71,6 @@ class Handler:
 
     def after_fork(self):
         """In an instance that came from a template with this model in it: what must differ between instances."""
-        import random
-
-        random.seed()
-        numpy = sys.modules.get("numpy")
-        if numpy is not None:
-            numpy.random.seed()
         if "after_fork" in self.hooks:
             self.hooks["after_fork"]()
 

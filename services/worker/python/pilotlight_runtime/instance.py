@@ -1,7 +1,7 @@
 """The life of an instance.
 
     LOAD     the environment is set, the model's code imported, the model loaded, a first prediction made; LOADED says what was learned,
-             FAILED why not, after which the host closes
+             FAILED why not, after which the host closes. In the copy of a template (template.py) all that is there already
     INVOKE   handler.py makes an answer of it; RESULT, or ERROR with the status and text for the caller. One at a time
     end      the host closed its end: exit functions run, this process leaves
 
@@ -12,6 +12,7 @@ that ended, or that does not answer.
 import atexit
 import gc
 import os
+import random
 import sys
 import time
 
@@ -46,6 +47,7 @@ class Instance:
         self.guard = signals.Guard()
         self.guard.install()
         self.handler = None
+        self.loaded = False  # LOAD has been answered with LOADED
         self.memory_size_mb = 0
 
     def _fail(self, kind, frame_id, exception):
@@ -65,6 +67,8 @@ class Instance:
     # ---- LOAD ----
 
     def _load(self, payload):
+        if self.handler is not None:
+            return self._wake()
         load = messages.LoadRequest(payload)
         self.memory_size_mb = load.memory_size_mb
         _set_environment(load)
@@ -78,9 +82,22 @@ class Instance:
         gc.freeze()
         return messages.load_response(handler.facts, loaded - start, _now_us() - loaded)
 
+    def _wake(self):
+        """The model came with the copy."""
+        start = _now_us()
+        self.handler.after_fork()
+        return messages.load_response(self.handler.facts, _now_us() - start, 0)
+
+    def become_copy(self, host_fd):
+        """This process is a copy of the one that loaded the model; its host's socket is another."""
+        self.link = link.Link(host_fd)
+        self.loaded = False
+        reseed()
+
     def on_load(self, frame_id, payload):
         try:
             answer = self._guarded(self._load, payload)
+            self.loaded = True
         except BaseException as e:
             self._fail(link.FAILED, frame_id, e)
             return
@@ -108,18 +125,27 @@ class Instance:
             if frame is None:
                 return EXIT_STOPPED
             kind, frame_id, payload = frame
-            if kind == link.LOAD and self.handler is None:
+            if kind == link.LOAD and not self.loaded:
                 self.on_load(frame_id, payload)
-            elif kind == link.INVOKE and self.handler is not None:
+            elif kind == link.INVOKE and self.loaded:
                 self.on_invoke(frame_id, payload)
             else:
                 raise link.Broken("a frame of kind %d, which is not what may come now" % kind)
+
+
+def reseed():
+    """Two processes that were forked from one draw the same numbers. Python's own generator sees to itself; NumPy's does not."""
+    random.seed()
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed()
 
 
 def blank(host_fd):
     """An instance that has no model yet. Nothing of a model is needed for this, so a zygote's copies do it ahead of need."""
     output.open_streams()
     output.open_logging()
+    reseed()
     return Instance(host_fd)
 
 

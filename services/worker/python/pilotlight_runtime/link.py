@@ -39,6 +39,10 @@ class Link:
         except OSError:
             pass
 
+    def detach(self):
+        """The descriptor is another's from now on."""
+        self._socket.detach()
+
     def _check_ours(self):
         """A forked child of the model's code that returned instead of leaving ends here."""
         if not self._ours:

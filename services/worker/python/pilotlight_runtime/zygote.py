@@ -11,7 +11,7 @@ import os
 import pkgutil
 import sys
 
-from . import instance, preload, rehearsal
+from . import instance, preload, rehearsal, template
 
 
 def _threads():
@@ -54,4 +54,6 @@ def serve(library, names):
     rehearsal.repeat()
     gc.freeze()
     sandbox.sandbox_zygote_assigned()
+    if sandbox.sandbox_is_template():
+        template.serve(copy, sandbox)
     instance.live(copy)

@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define CGROUP_MEMORY          1u
 #define CGROUP_CPU             2u
@@ -46,6 +47,11 @@ int cgroup_make(struct cgroups *c, unsigned number);
 void cgroup_remove(struct cgroups *c, unsigned number);
 /* Opens the files through which a process enters by writing "0": count, or -1 with errno. */
 int cgroup_entrances(struct cgroups *c, unsigned number, int out_fds[CGROUP_MAX_HIERARCHIES]);
+
+/* Puts a process there: 0, or -1 with errno. */
+int cgroup_enter(struct cgroups *c, unsigned number, pid_t pid);
+/* Kills all that is in it, children of this process, and reaps them. Blocks for as long as the kernel takes. */
+void cgroup_clear(struct cgroups *c, unsigned number);
 
 struct cgroup_limits {
     unsigned memory_mb, cpu_milli, processes;

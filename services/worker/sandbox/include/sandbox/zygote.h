@@ -68,11 +68,18 @@ struct zygote_request {
     /* Not 0: no cgroup limits its memory, so it limits itself from the start (RLIMIT_DATA). */
     uint32_t rlimit_mb;
     uint32_t file_limit_mb; /* the largest file it may write; 0 = what its profile says */
-    uint32_t zero;
+    uint32_t kind;          /* enum zygote_kind */
     uint64_t id;
     /* "" or the name of its folder below the plan's 'models': bound now instead of with the assignment. */
     char model[ZYGOTE_MODEL_BYTES];
     char code[ZYGOTE_MODEL_BYTES]; /* only with a model */
+};
+
+enum zygote_kind {
+    ZYGOTE_INSTANCE,
+    ZYGOTE_TEMPLATE, /* template.h; its extra descriptor is the socket by which it is asked for copies */
+    ZYGOTE_COPY,     /* of a template; its extra descriptor is its scratch folder, a mount that is nowhere yet */
+    ZYGOTE_KIND_COUNT
 };
 
 /* Zygote to worker; with the pidfd when 'error' is 0. */
