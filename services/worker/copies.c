@@ -285,9 +285,10 @@ void copies_cancel(struct spawn *w)
 
 enum pl_code copies_open(struct copies *c, int fd, struct pl_err *err)
 {
-    if (asks_open(&c->asks, fd, err) == PL_OK)
-        fill_later(c, 0);
-    return err->code;
+    if (asks_open(&c->asks, fd, err) != PL_OK)
+        return err->code;
+    fill_later(c, 0);
+    return PL_OK;
 }
 
 struct copies *copies_new(struct loop *l, const struct copies_options *o)

@@ -26,8 +26,6 @@
 #define TICK_MS        5000
 #define FIRST_PAUSE_MS 1000
 #define MAX_PAUSE_MS   60000
-/* How long one that has just been used is spared when another model needs its memory. */
-#define SPARED_MS 1000
 
 typedef Pilotlight__Internal__V1__VariantSpec spec_t;
 
@@ -48,7 +46,8 @@ struct template
     pid_t pid;
     bool good;
     char why[256];
-    int64_t used_ms, not_before_ms;
+    int64_t used_ms, kept_ms; /* by a start; by an instance of its variant that lives */
+    int64_t not_before_ms;
     unsigned failures;
 };
 
@@ -204,7 +203,6 @@ static void open_for_use(struct template *e)
         return;
     }
     e->ready = true;
-    e->used_ms = pl_now_ms();
     count_ready(e->all);
     log_info("template_ready", LOG_STR("endpoint", e->endpoint), LOG_STR("variant", e->variant),
              LOG_STR("instance", e->in->id_text), LOG_INT("pid", e->pid));
@@ -335,8 +333,8 @@ static void tick(struct loop_timer *timer)
         struct template *e = list_entry(l, struct template, link);
 
         if (in_use(e))
-            e->used_ms = now_ms;
-        else if (now_ms - e->used_ms >= t->o.keep_ms)
+            e->kept_ms = now_ms;
+        else if (now_ms - (e->used_ms > e->kept_ms ? e->used_ms : e->kept_ms) >= t->o.keep_ms)
             drop(e, "not used for templates.keep");
     }
     if (t->count > 0)
@@ -364,7 +362,7 @@ static bool has_room(struct templates *t, const spec_t *spec)
 
     if (t->count < (uint64_t)t->o.limit)
         return true;
-    if (!old || pl_now_ms() - old->used_ms < SPARED_MS)
+    if (!old)
         return false;
     drop(old, "there are more than templates.limit");
     return true;

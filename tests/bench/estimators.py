@@ -6,9 +6,11 @@ process that does the same once.
 """
 import io
 import pathlib
+import re
 import statistics
 import subprocess
 import tarfile
+import urllib.request
 
 import protos
 from cold import PAUSE_MS, all_cold, spawned_ms
@@ -45,9 +47,9 @@ def make_estimator():
     return dumped, packed, row, answer
 
 
-def serve(bench, up, name, **options):
+def serve(bench, up, name, environment=None, **options):
     _, packed, row, answer = make_estimator()
-    up.serve(name, f"file://{packed}", model_fields={"runtime": "python"}, memory=2048, **options)
+    up.serve(name, f"file://{packed}", model_fields={"runtime": "python", "environment": environment or {}}, memory=2048, **options)
     pb = protos.load()
     request = pb("pilotlight.v1.InvokeRequest")(endpoint_name=name, content_type="text/csv", accept="text/csv", body=row.encode())
     expected = pb("pilotlight.v1.InvokeResponse")(body=f"{answer}\n".encode())
@@ -80,6 +82,32 @@ def cold_rounds(bench):
 def sklearn_cold_vs_python(bench):
     took = cold_rounds(bench)
     return figure("sklearn_cold_vs_python", statistics.median(c for c, _ in took), "ms",
+                  "a Python process that imports scikit-learn, loads the model and predicts", statistics.median(p for _, p in took),
+                  statistics.median(c / p for c, p in took))
+
+
+def worker_count(up, name):
+    with urllib.request.urlopen(f"http://{up.admin('worker')}/metrics", timeout=suite.PATIENCE) as page:
+        return float(re.search(rf"^pilotlight_{name} (\S+)$", page.read().decode(), re.M)[1])
+
+
+def sklearn_template_cold_vs_python(bench):
+    """All of them copies of the template, by the worker's own count."""
+    up = bench.suite()
+    model, _, row, _ = make_estimator()
+    server = serve(bench, up, "estimator-template", {"PILOTLIGHT_SNAPSHOT": "1"}, concurrency=1, keep_alive_ms=0)
+    suite.wait_until(lambda: worker_count(up, "worker_templates") == 1, "the template is ready")
+    took = []
+    for i in range(3 if bench.quick else 7):
+        before = worker_count(up, "worker_template_starts_total")
+        with all_cold(up, "estimator-template", 10):
+            cold_ms = server.run("--calls", 10, "--pause-ms", 5 * PAUSE_MS)["p50_us"] / 1000
+        copies = worker_count(up, "worker_template_starts_total") - before
+        assert copies == 10, f"{copies} of 10 starts were copies"
+        took.append((cold_ms, spawned_ms(1, *ONCE, model, row)))
+        say(f"estimator, cold with a template {i + 1}: {cold_ms:.2f} ms, a Python process {took[-1][1]:.0f} ms")
+    up.delete_endpoint("estimator-template")
+    return figure("sklearn_template_cold_vs_python", statistics.median(c for c, _ in took), "ms",
                   "a Python process that imports scikit-learn, loads the model and predicts", statistics.median(p for _, p in took),
                   statistics.median(c / p for c, p in took))
 
@@ -138,4 +166,4 @@ def sklearn_private_memory_vs_processes(bench):
     return figure("sklearn_private_memory_vs_processes", value, "MB", "ten Python processes with the same model", ten_processes_mb())
 
 
-FIGURES = [sklearn_cold_vs_python, sklearn_warm_vs_inprocess, sklearn_private_memory_vs_processes]
+FIGURES = [sklearn_cold_vs_python, sklearn_template_cold_vs_python, sklearn_warm_vs_inprocess, sklearn_private_memory_vs_processes]

@@ -108,12 +108,18 @@ def alive(pid):
 
 @pytest.fixture
 def serve(up, artifacts, name):
+    made = []
+
     def deploy(text="", name=name, environment=None, **variant):
         code = SCRIPT + textwrap.dedent(text)
         fields = {"runtime": "python", "environment": {"PILOTLIGHT_SNAPSHOT": "1", **(environment or {})}}
         up.serve(name, custom.archive(artifacts, code), model_fields=fields, keep_alive_ms=600000, **variant)
+        made.append(name)
         return Served(up, name)
-    return deploy
+    yield deploy
+    for name in made:
+        if not up.gone(name):
+            up.delete_endpoint(name)
 
 
 def test_starts_are_copies(serve, counter):
@@ -302,9 +308,9 @@ def test_a_template_that_attacks(up, serve):
     assert it.ask("os.getpid()") == 1
 
     def strangers():
-        """Processes under the worker, the dead ones too, that it does not know as instances."""
+        """Processes under the worker, the dead ones too, that have a template's name and are none."""
         known = set(map(int, re.findall(r"instance_started .*pid=(\d+)", it.host_log())))
-        return [pid for pid, (parent, name, state) in suite.parents().items() if parent == worker and name == "pl-python" and pid not in known]
+        return [pid for pid, (parent, name, state) in suite.parents().items() if parent == worker and name == "pl-template" and pid not in known]
     wait_until(lambda: not strangers(), "all that it has made is gone")
     assert up.pid("worker") == worker
 

@@ -40,7 +40,7 @@ static int no_new_privileges(struct enter *e)
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-/* As `ps -o comm` shows it: pl-zygote, pl-blank, then what it has become: pl-trees, pl-unpack. */
+/* As `ps -o comm` shows it: pl-zygote, pl-blank, then what it has become: pl-trees, pl-unpack, pl-template. */
 static int take_name(const char *name)
 {
     char comm[16];
@@ -67,7 +67,7 @@ static int name_new(struct enter *e)
 
 static int name_assigned(struct enter *e)
 {
-    return take_name(sandbox_profile_name(e->plan->profile));
+    return take_name(e->kind == ZYGOTE_TEMPLATE ? "template" : sandbox_profile_name(e->plan->profile));
 }
 
 static int enter_cgroups(struct enter *e)
@@ -272,6 +272,7 @@ static const struct step {
     { STAGE_LOCK, SANDBOX_SECCOMP_BIT, "the system call filter", install_filter, is_no_template },
     { STAGE_LOCK, SANDBOX_SECCOMP_BIT, "the template's system call filter", install_template_filter, is_template },
     /* a copy of a template: what it has not inherited */
+    { STAGE_COPY, NO_FEATURE, "its name", name_new, NULL },
     { STAGE_COPY, NO_FEATURE, "a session of its own", own_session, NULL },
     { STAGE_COPY, SANDBOX_ROOT_BIT, "a scratch folder of its own", root_place_scratch, NULL },
     { STAGE_COPY, NO_FEATURE, "only its own descriptors", place_descriptors, NULL },

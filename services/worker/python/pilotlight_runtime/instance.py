@@ -83,8 +83,9 @@ class Instance:
         return messages.load_response(handler.facts, loaded - start, _now_us() - loaded)
 
     def _wake(self):
-        """The model came with the copy."""
+        """The model came with the copy. It was a blank one until now, by its name too."""
         start = _now_us()
+        output.name_process(b"pl-python")
         self.handler.after_fork()
         return messages.load_response(self.handler.facts, _now_us() - start, 0)
 

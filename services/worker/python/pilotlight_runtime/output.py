@@ -22,6 +22,14 @@ def _c_flush():
 _flush_c = _c_flush()
 
 
+def name_process(name):
+    """As `ps -o comm` shows it."""
+    try:
+        ctypes.CDLL(None).prctl(15, name)  # PR_SET_NAME
+    except (OSError, AttributeError):
+        pass
+
+
 def _stream(fd):
     raw = io.FileIO(fd, "w", closefd=False)
     return io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True)
