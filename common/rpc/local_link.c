@@ -28,6 +28,7 @@ struct out {
 
 static void link_ready(struct loop_fd *f, uint32_t events);
 static void link_flush_due(struct loop_task *t);
+static void link_stalled(struct loop_timer *t);
 
 enum pl_code local_link_open(struct local_link *k, struct loop *l, int fd, const struct local_link_owner *owner,
                              size_t max_message_bytes, struct pl_err *err)
@@ -35,6 +36,8 @@ enum pl_code local_link_open(struct local_link *k, struct loop *l, int fd, const
     *k = (struct local_link){ .owner = owner, .loop = l, .refs = 1, .heard_ms = pl_now_ms() };
     k->fd = (struct loop_fd){ .ready = link_ready, .fd = fd };
     k->flush.run = link_flush_due;
+    k->stall_ms = LOCAL_STALL_MS;
+    k->stall.fire = link_stalled;
     list_init(&k->out);
     if (loop_fd_add(l, &k->fd, EPOLLIN, err) != PL_OK) {
         (void)close(fd);
@@ -59,6 +62,7 @@ void local_link_close(struct local_link *k)
     if (k->closed)
         return;
     k->closed = true;
+    loop_timer_clear(k->loop, &k->stall);
     loop_fd_remove(k->loop, &k->fd);
     (void)close(k->fd.fd);
     list_each_safe(it, &k->out) out_free(k, list_entry(it, struct out, link));
@@ -123,10 +127,11 @@ static void forget(struct local_link *k, size_t n)
 static void link_flush(struct local_link *k)
 {
     struct iovec spans[SPANS_AT_ONCE];
-    bool full = false;
+    bool full = false, some = false;
     while (!k->closed && !k->why && !full && !list_empty(&k->out)) {
         struct msghdr m = { .msg_iov = spans, .msg_iovlen = gather(k, spans) };
         ssize_t n = sendmsg(k->fd.fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+        some = some || n > 0;
         if (n > 0)
             forget(k, (size_t)n);
         else if (n < 0 && (errno == EAGAIN || errno == ENOBUFS))
@@ -134,10 +139,21 @@ static void link_flush(struct local_link *k)
         else if (errno != EINTR)
             local_link_break(k, "the peer has closed it");
     }
-    if (k->closed || k->why || k->full == full)
+    if (k->closed || k->why)
+        return;
+    if (!full)
+        loop_timer_clear(k->loop, &k->stall);
+    else if (some || !k->full)
+        loop_timer_set(k->loop, &k->stall, pl_now_ms() + k->stall_ms);
+    if (k->full == full)
         return;
     k->full = full;
     want(k);
+}
+
+static void link_stalled(struct loop_timer *t)
+{
+    local_link_break(PL_CONTAINER(t, struct local_link, stall), "the peer takes nothing");
 }
 
 static void link_flush_due(struct loop_task *t)

@@ -6,6 +6,8 @@
  * that does not read makes the queue grow; its owner sees 'out_bytes' and stops asking for more (local_link_pause()).
  * In: whatever is there is read and handed to 'frame', with the turn, by the loop's thread.
  *
+ * A peer that takes nothing of what waits for it for 'stall_ms' is given up: it is stopped, or hangs.
+ *
  * A connection that breaks is told once, by 'closed' and from the loop, never from inside a function that the owner has
  * called. Threads: with the turn. Memory: embedded in the owner's struct, which 'free' gives back when the last of
  * owner, reading and flushing has let go of it. */
@@ -31,16 +33,20 @@ struct local_link_owner {
     void (*free)(struct local_link *k);
 };
 
+#define LOCAL_STALL_MS 120000
+
 struct local_link {
     const struct local_link_owner *owner;
     struct loop *loop;
     struct loop_fd fd;
     struct local_reader reader;
-    struct list out;        /* of local_link.c's struct out: wait to be sent */
-    size_t out_bytes;       /* that wait */
-    struct loop_task flush; /* at the end of the callback */
-    int64_t heard_ms;       /* when something came last */
-    const char *why;        /* it is broken; a literal */
+    struct list out;         /* of local_link.c's struct out: wait to be sent */
+    size_t out_bytes;        /* that wait */
+    struct loop_task flush;  /* at the end of the callback */
+    int64_t heard_ms;        /* when something came last */
+    int64_t stall_ms;        /* for the owner to change */
+    struct loop_timer stall; /* set while the socket takes no more */
+    const char *why;         /* it is broken; a literal */
     unsigned refs;
     bool flushing; /* 'flush' is posted */
     bool paused;

@@ -9,7 +9,8 @@
  *   drain    Listeners go, GOAWAY is sent, calls in flight go on; clients close their connections. What has not ended
  *            with the grace is closed.
  *
- * A client that does not read its answers is not read from either, until it does. */
+ * A client that does not read its answers is not read from either, until it does; after 'unsent_timeout_ms' of that its
+ * connection is closed. */
 #include "local_link.h"
 #include "local_listen.h"
 #include "server_private.h"
@@ -23,7 +24,7 @@
 #include <unistd.h>
 
 #define LISTENERS_MAX 16
-#define LINKS_MAX     256    /* one per process that calls; beyond it connections are closed at once */
+#define LINKS_MAX     64     /* one per process that calls; beyond it connections are closed at once */
 #define SLOTS_MAX     65536u /* calls of one connection at once */
 #define GREET_MS      10000
 /* Answers that wait for the client to read: from here on it is not read from, until there are half as many. */
@@ -316,6 +317,7 @@ static void link_new(struct rpc_server *s, int fd)
         free(k);
         return;
     }
+    k->link.stall_ms = s->unsent.timeout_ms;
     list_push_back(&s->local->links, &k->in_server);
     s->local->link_count++;
     loop_timer_set(k->link.loop, &k->greet, pl_now_ms() + GREET_MS);

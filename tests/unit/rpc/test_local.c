@@ -302,6 +302,28 @@ static void test_slow_reader_is_not_read_from(void **state)
     assert_serves(g);
 }
 
+static void test_client_that_never_reads_is_given_up(void **state)
+{
+    enum { SIZE = 4 << 20 };
+    struct rig *g = *state;
+    char again[128];
+    const char *addresses[] = { again };
+    struct rpc_server_options o = { .listen = addresses, .listen_count = 1, .unsent_timeout_ms = 300 };
+    struct local_reader r;
+    char *body = pl_new0(1, SIZE);
+    snprintf(again, sizeof(again), "%s", g->address);
+    rig_stop_server(g, 1000);
+    rig_serve_with(g, &o);
+    int fd = greet(g, &r);
+    put_call(fd, 0, 1, ECHO, body, SIZE);
+    put_call(fd, 1, 1, HOLD, "x", 1); /* it hears that its client is given up */
+    wait_event(&g->held_event);
+    wait_event(&g->cancelled_event);
+    let_go(g);
+    hang_up(fd, &r);
+    free(body);
+}
+
 static void test_streams_are_for_grpc(void **state)
 {
     struct rig *g = *state;
@@ -544,6 +566,7 @@ int main(void)
         TEST(test_client_dies_in_mid_frame_and_with_a_call_in_flight),
         TEST(test_late_cancel_and_ping),
         TEST(test_slow_reader_is_not_read_from),
+        TEST(test_client_that_never_reads_is_given_up),
         TEST(test_streams_are_for_grpc),
         TEST(test_large_and_small_interleaved),
         TEST(test_answers_find_their_calls),
