@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import socket
-import subprocess
 
 import boto3
 from botocore.auth import SigV4Auth
@@ -12,6 +11,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 
+import aws_cli
 import suite
 
 ROLE = "arn:aws:iam::000000000000:role/pilotlight"
@@ -51,8 +51,7 @@ class Aws:
 
     def cli(self, *arguments):
         """`aws` from Debian; returns the completed process."""
-        return subprocess.run(["/usr/bin/aws", "--endpoint-url", self.url, *map(str, arguments)], env=self.environment,
-                              capture_output=True, text=True, timeout=suite.PATIENCE * 4)
+        return aws_cli.run(["--endpoint-url", self.url, *map(str, arguments)], self.environment, suite.PATIENCE * 4)
 
     # -- by hand --
 

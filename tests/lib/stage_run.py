@@ -9,7 +9,7 @@ import time
 import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-HANG_S = 900       # no stage takes as long
+HANG_S = 1800      # no stage takes as long
 TELL_EVERY_S = 30  # what is still going on
 TAIL_LINES = 120   # of a failed stage's log, without what only says that something went well
 DULL = re.compile(r"\[\d+/\d+\] (Building|Linking|Generating)|\s*Start +\d+: |.* Passed +[0-9.]+ sec$")

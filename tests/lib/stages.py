@@ -77,7 +77,8 @@ def clang(stage):
             return json.load(f)
 
     built = {entry["file"] for entry in commands("build-fuzz")}
-    entries = [entry for entry in commands("build") if "/gen/" not in entry["file"] and entry["file"] not in built]
+    left = {entry["file"]: entry for entry in commands("build") if "/gen/" not in entry["file"] and entry["file"] not in built}
+    entries = list(left.values())
     with concurrent.futures.ThreadPoolExecutor(CORES) as pool:
         runs = [pool.submit(stage.run, *command(entry)) for entry in entries]
         failed = sum(run.result() != 0 for run in runs)
