@@ -1,7 +1,15 @@
 /* command - what `pilotlight` can do, as one table: dispatch, help and shell completion are read from it.
  *
  * A command is a function that gets its parsed arguments and returns an exit code. It prints results to stdout,
- * everything else to stderr. */
+ * everything else to stderr. One of them, normally:
+ *
+ *     command.c       finds the command's row (commands.c); args.c parses the line by the row's options
+ *     cmd_NAME.c      conducts it; manifest*.c reads what people wrote, apply_plan.c and diff.c compare it with what is
+ *                     there, endpoint_wait.c waits, invoke_run.c makes many calls
+ *     api.c           methods of the public API by kind of resource (kinds.c), over client.c, which makes the calls
+ *     output*.c       tables, JSON, YAML; exits.c an error's text and the exit code
+ *
+ * `pilotlight up` is another program in this one: up.c, up_*.c. */
 #ifndef CTL_COMMAND_H
 #define CTL_COMMAND_H
 

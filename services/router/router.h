@@ -1,4 +1,5 @@
-/* router - the parts of the service, in the order in which a request and an order of control meet them.
+/* router - the parts of the service, in the order in which a request and an order of control meet them. flight.c tells
+ * the life of one request through them, core/core.h what is decided and how.
  *
  * Threads: with the turn, but router_ready(). */
 #ifndef ROUTER_ROUTER_H

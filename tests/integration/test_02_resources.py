@@ -1,4 +1,6 @@
 """Models, endpoint configs and tags: create, read, list, delete; what is refused, with field, value and limit."""
+import re
+
 import grpc
 import pytest
 
@@ -202,6 +204,17 @@ def test_pages_are_complete_and_in_order(up, listed, size):
     assert sorted(pages(up, size)) == listed
 
 
+def test_lists_are_cut_by_time(up, listed):
+    def names(**options):
+        return [m.name for m in up.models.ListModels(options={"page_size": 1000, "name_contains": "list-", "sort_by": 1, "sort_order": 1,
+                                                              **options}).models]
+    at = [up.models.GetModel(name=each).model.created_at_unix_ms for each in listed]
+    assert names() == listed and at == sorted(at)
+    assert names(created_from_unix_ms=at[10]) == [each for each, when in zip(listed, at) if when >= at[10]]
+    assert names(created_before_unix_ms=at[10]) == [each for each, when in zip(listed, at) if when < at[10]]
+    assert names(created_from_unix_ms=at[-1] + 1) == []
+
+
 def test_pages_are_stable_while_others_come_and_go(up, listed):
     first = up.models.ListModels(options={"page_size": 10, "name_contains": "list-", "sort_by": 2, "sort_order": 1})
     up.create_model("list-00a", URI)
@@ -256,6 +269,7 @@ def test_malformed_protobuf_is_invalid(up, path, garbage):
     with pytest.raises(grpc.RpcError) as failed:
         up.channel("control").unary_unary(path)(garbage, timeout=suite.PATIENCE)
     assert failed.value.code() == grpc.StatusCode.INVALID_ARGUMENT, failed.value
+    assert re.search("malformed protobuf|not valid UTF-8", failed.value.details())
 
 
 def test_oversize_request_is_refused_with_the_limit(up):

@@ -48,6 +48,14 @@ def test_readme_paths_exist():
         assert (ROOT / path).exists(), f"README.md links to {path}"
 
 
+def test_files_on_the_way_of_a_request_exist():
+    rows = re.findall(r"^\| [\w ]+ \| \[[\w/.]+\]\(([\w/.]+)/[\w.]+\) \| (.+) \|$", README.read_text(), re.M)
+    assert len(rows) >= 7
+    for folder, files in rows:
+        for file in re.findall(r"`([\w/]+\.c)`", files):
+            assert (ROOT / folder / file).exists(), f"README.md follows a request through {folder}/{file}"
+
+
 def examples(pattern):
     return sorted(str(path.relative_to(ROOT)) for path in (ROOT / "deploy").glob(pattern))
 

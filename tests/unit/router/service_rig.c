@@ -12,6 +12,8 @@
 
 #define WAIT_MS 20000 /* only a hang reaches it */
 #define SHA     "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+/* W3C Trace Context: every caller has one, and every host must hear of it. */
+#define TRACEPARENT "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 struct rig rig;
 
@@ -256,8 +258,11 @@ static void invoke(struct rpc_call *call, const void *message, void *service)
 {
     const Pilotlight__Internal__V1__WorkerInvokeRequest *m = message;
     struct pl_err err;
+    char trace[sizeof(TRACEPARENT)];
 
     (void)service;
+    assert_true(rpc_call_header(call, "traceparent", trace, sizeof(trace)));
+    assert_string_equal(trace, TRACEPARENT);
     assert_int_equal(m->body.len, 3);
     assert_memory_equal(m->body.data, "row", 3);
     assert_true(m->request_id != 0 && m->timeout_ms > 0);
@@ -492,6 +497,7 @@ void call_start(struct caller *c, const char *endpoint)
                                                           .message = &m.base,
                                                           .reply = &pilotlight__v1__invoke_response__descriptor,
                                                           .timeout_ms = WAIT_MS,
+                                                          .traceparent = TRACEPARENT,
                                                           .done = call_ended,
                                                           .arg = c });
     loop_leave(rig.loop);
