@@ -75,7 +75,8 @@ void latency_print(struct latency *l, int64_t elapsed_us, unsigned concurrency, 
     if (l->answered) {
         fprintf(out, "latency  ");
         for (size_t i = 0; i < PL_COUNT(points); i++)
-            fprintf(out, " %s %s ", points[i].name, output_micros(latency_percentile(l, points[i].percent), text));
+            fprintf(out, "%s %s %s", i ? " " : "", points[i].name,
+                    output_micros(latency_percentile(l, points[i].percent), text));
         fputc('\n', out);
     }
     if (l->failed) {

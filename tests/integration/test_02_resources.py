@@ -227,6 +227,20 @@ def test_pages_are_stable_while_others_come_and_go(up, listed):
         up.models.DeleteModel(name="list-00a")
 
 
+@pytest.mark.parametrize("sort_by", [1, 2], ids=["time", "name"])
+def test_page_goes_on_where_the_last_one_ended_though_that_is_deleted(up, sort_by):
+    names = [f"goes-{i}" for i in range(5)]
+    for each in names:
+        up.create_model(each, URI)
+    options = {"page_size": 2, "name_contains": "goes-", "sort_by": sort_by, "sort_order": 1}
+    first = up.models.ListModels(options=options)
+    up.models.DeleteModel(name=names[1])
+    rest = up.models.ListModels(options={**options, "page_size": 1000, "page_token": first.next_page_token})
+    assert [m.name for m in first.models] == names[:2] and [m.name for m in rest.models] == names[2:] and not rest.next_page_token
+    for each in names[:1] + names[2:]:
+        up.models.DeleteModel(name=each)
+
+
 @pytest.mark.parametrize("options,field", [
     ({"page_size": -1}, "page_size"), ({"page_size": 1001}, "page_size"), ({"page_token": "garbage"}, "page_token"),
     ({"name_contains": "x" * 64}, "name_contains"), ({"created_from_unix_ms": -1}, "created_from_unix_ms"),

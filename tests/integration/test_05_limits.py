@@ -303,7 +303,10 @@ def test_router_finishes_what_is_in_flight_when_it_drains(stack, sample, name):
         call = stack.inference.Invoke.future(endpoint_name=name, body=sample.row(0), timeout=suite.PATIENCE)
         wait_until(lambda: in_flight(stack, name) == 1, "it is in flight")
         stack.programs["router"].process.send_signal(signal.SIGTERM)
-        assert [told.status for told in watch] == [2], "whoever watches hears NOT_SERVING, and then the end"
+        told = []
+        with pytest.raises(grpc.RpcError) as ended:
+            told.extend(answer.status for answer in watch)
+        assert told == [2] and ended.value.code() == grpc.StatusCode.UNAVAILABLE, "whoever watches hears NOT_SERVING, and then the end"
         # A new connection is refused, or its call is told that the router drains.
         def refused():
             with grpc.insecure_channel(stack.address("router"), suite.CHANNEL) as other:
