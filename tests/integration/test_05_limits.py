@@ -305,7 +305,8 @@ def test_router_finishes_what_is_in_flight_when_it_drains(stack, sample, name):
         stack.programs["router"].process.send_signal(signal.SIGTERM)
         told = []
         with pytest.raises(grpc.RpcError) as ended:
-            told.extend(answer.status for answer in watch)
+            for answer in watch:
+                told.append(answer.status)
         assert told == [2] and ended.value.code() == grpc.StatusCode.UNAVAILABLE, "whoever watches hears NOT_SERVING, and then the end"
         # A new connection is refused, or its call is told that the router drains.
         def refused():

@@ -163,7 +163,7 @@ static void summary_tells_calls_cold_starts_and_failures(void **state)
     fclose(f);
     assert_string_equal(text, "calls     5 in 500.00ms, 10.0 calls/s, 2 at once\n"
                               "answered  2, of them 1 cold\n"
-                              "latency   min 100us  p50 100us  p90 3.00ms  p99 3.00ms  max 3.00ms \n"
+                              "latency   min 100us  p50 100us  p90 3.00ms  p99 3.00ms  max 3.00ms\n"
                               "failed    3: MAX_CONCURRENCY 2, INVOKE_TIMEOUT 1\n");
     free(text);
     latency_done(&l);
