@@ -144,6 +144,14 @@ def test_get_parses_in_every_format(applied, cli, kind):
     wait_until(agree, f"three formats show the same {kind}")
 
 
+def test_readme_shows_tables_with_their_columns(applied, cli):
+    shown = {tuple(line.split()) for line in (suite.ROOT / "README.md").read_text().splitlines()}
+    printed = [cli("get", kind).stdout for kind in ("endpoints", "instances", "variants")]
+    printed.append(cli("invoke", "diabetes", models.Sample().rows[0], "-v").stderr)
+    for table in printed:
+        assert tuple(table.splitlines()[0].split()) in shown, table
+
+
 def test_get_one(applied, cli):
     one = json.loads(cli("get", "endpoint", "diabetes", "-o", "json").stdout)
     assert one["name"] == "diabetes" and "IN_SERVICE" in one["status"]
