@@ -1,75 +1,179 @@
-"""Models that newer XGBoost wrote: the installed library may refuse them, their compiled forest serves them all the same."""
+"""Models that newer XGBoost wrote: the installed library refuses some of them and would misread others; their compiled forest serves all."""
+import copy
 import json
+import re
+import urllib.request
 
 import numpy
 import pytest
 import xgboost
 
 import models
+import newer_xgboost
 import suite
 
-ROUNDS, COLUMNS = 20, 6
+ROUNDS, COLUMNS, CATEGORIES = 20, 6, 8
 
 
-def trained(objective, **parameters):
+def data(objective, **parameters):
+    """Rows, labels and the types of columns: of categorical models the first two are categories."""
     rng = numpy.random.default_rng(5)
     rows = rng.normal(size=(600, COLUMNS)).astype(numpy.float32)
-    labels = rows[:, 0] * 2 + rows[:, 1] * rows[:, 2]
+    types = ["float"] * COLUMNS
+    if "max_cat_to_onehot" in parameters:
+        rows[:, :2] = rng.integers(0, CATEGORIES, size=(len(rows), 2))
+        types[:2] = ["c", "c"]
+    labels = rows[:, 0] * 2 + rows[:, 1] * rows[:, 2] + 3 * (rows[:, 1] % 3 == 1)
+    rows[::7, 3] = numpy.nan
     if objective.startswith("binary:"):
         labels = labels > 0
     elif objective.startswith("multi:"):
         labels = numpy.digitize(labels, [-1, 1])
-    settings = {"objective": objective, "max_depth": 4, "nthread": 1, **parameters}
-    return xgboost.train(settings, xgboost.DMatrix(rows, labels), ROUNDS), rows[:20]
+    elif objective.startswith("count:"):
+        labels = numpy.clip(labels, 0, 9)
+    return rows, labels, types
 
 
-def as_written_by(booster, version):
-    """The same trees in the layout of XGBoost 3: base_score is a list, categories and weights have members of their own."""
-    document = json.loads(booster.save_raw("json"))
-    learner = document["learner"]
-    parameters = learner["learner_model_param"]
-    scores = [float(parameters["base_score"])] * max(1, int(parameters["num_class"]))
-    parameters["base_score"] = "[" + ",".join(f"{score:.9E}" for score in scores) + "]"
-    parameters["boost_from_average"] = "1"
-    trees = learner["gradient_booster"].get("gbtree", learner["gradient_booster"])  # dart has them one deeper
-    trees["model"]["cats"] = {"enc": [], "feature_segments": [], "sorted_idx": []}
-    document["version"] = version
-    return json.dumps(document).encode()
+def trained(objective, **parameters):
+    rows, labels, types = data(objective, **parameters)
+    stop = parameters.pop("stop", False)
+    if parameters.pop("two_targets", False):
+        labels = numpy.stack([labels, -labels * labels], axis=1)
+    settings = {"objective": objective, "max_depth": 4, "nthread": 1, "tree_method": "hist", "base_score": 0.25, **parameters}
+    matrix = xgboost.DMatrix(rows, labels, feature_types=types, enable_categorical="c" in types)
+    booster = xgboost.train(settings, matrix, ROUNDS)
+    if stop:
+        booster.set_attr(best_iteration=str(ROUNDS // 2))
+    asked = xgboost.DMatrix(rows[:20], feature_types=types, enable_categorical="c" in types)
+    end = ROUNDS // 2 + 1 if stop else 0
+    return booster, rows[:20], booster.predict(asked, iteration_range=(0, end))
 
 
 KINDS = {
     "regression": ("reg:squarederror", {}),
+    "stopped-early": ("reg:squarederror", {"stop": True}),
     "binary": ("binary:logistic", {}),
     "classes": ("multi:softprob", {"num_class": 3}),
-    "parallel": ("reg:squarederror", {"num_parallel_tree": 2}),
-    "dart": ("reg:squarederror", {"booster": "dart", "rate_drop": 0.2}),
+    "counts": ("count:poisson", {}),
+    "parallel": ("reg:squarederror", {"num_parallel_tree": 2, "subsample": 0.5}),
+    "dart": ("reg:squarederror", {"booster": "dart", "rate_drop": 0.3}),
+    "targets": ("reg:squarederror", {"two_targets": True}),
+    "one-hot": ("reg:squarederror", {"max_cat_to_onehot": CATEGORIES + 1}),
+    "partition": ("reg:squarederror", {"max_cat_to_onehot": 1}),
 }
 
 
+def csv(rows):
+    return "".join(",".join("" if numpy.isnan(cell) else repr(float(cell)) for cell in row) + "\n" for row in rows).encode()
+
+
+def numbers(answer):
+    return numpy.array([[float(cell) for cell in line.replace("[", "").replace("]", "").split(",")] for line in answer.splitlines()])
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_layout_of_version_3(up, artifacts, kind):
+def test_every_layout_predicts_the_same(up, artifacts, kind):
+    """One ensemble of the same model in every layout and format: its answers are the mean of all, and each of them has a forest."""
     objective, parameters = KINDS[kind]
-    booster, rows = trained(objective, **parameters)
+    booster, rows, wanted = trained(objective, **parameters)
+    files = newer_xgboost.every_layout(booster)
     name = f"newer-{kind}"
-    up.serve(name, artifacts.tar(models.entry("xgboost-model.json", as_written_by(booster, [3, 0, 0]))))
-    body = "".join(",".join(repr(float(cell)) for cell in row) + "\n" for row in rows).encode()
-    answer = up.invoke(name, body, content_type="text/csv").body.decode()
-    got = numpy.array([[float(cell) for cell in line.replace("[", "").replace("]", "").split(",")] for line in answer.splitlines()])
-    wanted = booster.inplace_predict(rows).reshape(len(rows), -1)
-    assert numpy.allclose(got, wanted, rtol=1e-6, atol=0)
+    endpoint = up.serve(name, artifacts.tar(*(models.entry(*file) for file in files.items())))
+    facts = endpoint.variants[0].facts
+    assert facts.forests == facts.model_files == len(files), facts
+    got = numbers(up.invoke(name, csv(rows), content_type="text/csv").body.decode())
+    assert numpy.allclose(got, wanted.reshape(len(rows), -1), rtol=2e-6, atol=1e-7)
 
 
-def test_describe_says_how_it_is_served(up, artifacts):
-    booster, _ = trained("reg:squarederror")
-    up.serve("newer-described", artifacts.tar(models.entry("xgboost-model.json", as_written_by(booster, [3, 1, 0]))))
-    shown = suite.command("describe", "endpoint", "newer-described", server=up.base)
-    assert shown.returncode == 0 and "compiled forest" in shown.stdout, shown.stdout
+# ---- what is refused ----
+
+def refused_vector_leaves(written):
+    """As multi_strategy=multi_output_tree writes it."""
+    for tree in newer_xgboost.trees_of(written["learner"])["trees"]:
+        tree["tree_param"]["size_leaf_vector"] = "2"
+        tree["leaf_weights"] = tree.pop("split_conditions") * 2
+        tree["split_conditions"] = [0.0] * (len(tree["leaf_weights"]) // 2)
+    written["learner"]["learner_model_param"]["num_target"] = "2"
 
 
-def test_what_no_forest_can_be_is_refused_with_the_reason(up, artifacts):
-    booster, _ = trained("reg:squarederror", booster="gblinear", updater="coord_descent")
-    up.create_model("newer-linear", artifacts.tar(models.entry("xgboost-model.json", as_written_by(booster, [3, 0, 0]))))
-    up.create_config("newer-linear", suite.variant_of("newer-linear"))
-    up.create_endpoint("newer-linear")
-    endpoint, status = up.settled("newer-linear")
-    assert status == "FAILED" and "gblinear" in endpoint.failure_reason, endpoint.failure_reason
+def unheard_of(written):
+    written["learner"]["objective"] = {"name": "reg:unheard_of"}
+
+
+def loose_trees(written):
+    newer_xgboost.trees_of(written["learner"])["tree_info"].pop()
+
+
+REFUSED = {
+    "vector-leaves": (refused_vector_leaves, "several targets in a leaf"),
+    "objective": (unheard_of, "reg:unheard_of"),
+    "loose": (loose_trees, "not every tree has a group"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_no_forest_can_be_is_refused_with_the_reason(up, artifacts, kind):
+    booster, _, _ = trained("reg:squarederror")
+    spoil, reason = REFUSED[kind]
+    written = newer_xgboost.as_of(newer_xgboost.document(booster), "3.1")
+    spoil(written)
+    refused(up, f"newer-{kind}", artifacts.tar(models.entry("xgboost-model.json", newer_xgboost.to_json(written))), reason)
+
+
+def test_linear_models_of_newer_versions_are_refused_with_the_reason(up, artifacts):
+    booster, _, _ = trained("reg:squarederror", booster="gblinear", updater="coord_descent")
+    written = copy.deepcopy(newer_xgboost.document(booster))
+    written["version"] = newer_xgboost.VERSIONS["3.1"]
+    newer_xgboost.list_base_scores(written["learner"])
+    refused(up, "newer-linear", artifacts.tar(models.entry("xgboost-model.json", newer_xgboost.to_json(written))), "gblinear")
+
+
+def refused(up, name, uri, reason):
+    up.create_model(name, uri)
+    up.create_config(name, suite.variant_of(name))
+    up.create_endpoint(name)
+    endpoint, status = up.settled(name)
+    assert status == "FAILED" and reason in endpoint.failure_reason, endpoint.failure_reason
+
+
+# ---- what is said ----
+
+def counted(up):
+    """Cold starts so far: with a forest for every file, and through the library."""
+    with urllib.request.urlopen(f"http://{up.admin('worker')}/metrics") as answer:
+        values = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if not line.startswith("#"))
+    return [float(values[f"pilotlight_worker_{kind}_starts_total"]) for kind in ("forest", "library")]
+
+
+def described(up, model):
+    shown = suite.command("describe", "model", model, server=up.base)
+    as_json = suite.command("describe", "model", model, "-o", "json", server=up.base)
+    assert shown.returncode == as_json.returncode == 0, shown.stderr + as_json.stderr
+    return shown.stdout, json.loads(as_json.stdout)["served_by"]
+
+
+def test_it_is_told_that_a_model_has_a_forest(up, artifacts):
+    booster, rows, _ = trained("reg:squarederror", max_depth=3)
+    before = counted(up)
+    up.serve("told-forest", artifacts.tar(models.entry("xgboost-model.json", newer_xgboost.to_json(newer_xgboost.document(booster)))))
+    text, (served,) = described(up, "told-forest")
+    assert re.search(r"served by endpoint +told-forest", text) and re.search(r"compiled forest +yes", text), text
+    assert served["endpoint"] == "told-forest" and int(served["facts"]["forests"]) == 1 and not served["facts"].get("forest_note")
+    assert up.invoke("told-forest", csv(rows[:1]), content_type="text/csv").timings.cold
+    forests, library = counted(up)
+    assert forests > before[0] and library == before[1]
+    assert re.search(r"model_compiled .*result=\"0.forest: 20 trees, [1-9]", (up.folder / "state" / "log" / "worker.log").read_text())
+
+
+def test_it_is_told_why_a_model_falls_back_to_the_library(up, artifacts):
+    booster, rows, wanted = trained("reg:squarederror", booster="gblinear", updater="coord_descent")
+    before = counted(up)
+    up.serve("told-library", artifacts.tar(models.entry("xgboost-model.json", newer_xgboost.to_json(newer_xgboost.document(booster)))))
+    text, (served,) = described(up, "told-library")
+    assert re.search(r"compiled forest +no, by the runtime's library", text) and re.search(r"note +booster gblinear has no trees", text), text
+    assert not int(served["facts"].get("forests", 0)) and "gblinear" in served["facts"]["forest_note"]
+    answer = up.invoke("told-library", csv(rows[:1]), content_type="text/csv")
+    assert answer.timings.cold and numpy.allclose(numbers(answer.body.decode()), wanted[:1].reshape(1, -1), rtol=1e-6)
+    forests, library = counted(up)
+    assert forests == before[0] and library > before[1]
+    assert re.search(r"model_compiled .*result=\"0.why: booster gblinear", (up.folder / "state" / "log" / "worker.log").read_text())

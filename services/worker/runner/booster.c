@@ -145,14 +145,28 @@ static enum pl_code read_facts(struct booster *b, const char *name, struct pl_er
     return PL_OK;
 }
 
+static bool library_since(int major, int minor)
+{
+    int has_major, has_minor, patch;
+
+    XGBoostVersion(&has_major, &has_minor, &patch);
+    return has_major > major || (has_major == major && has_minor >= minor);
+}
+
+/* Weights have had three places: beside a booster "dart", since 3.3 beside "gbtree", since 3.4 inside its model. Older
+ * libraries pass over the newer ones. */
+static bool overlooks_weights(const struct source *s)
+{
+    if (s->weights_inside)
+        return !library_since(3, 4);
+    return s->weight_count > 0 && strcmp(s->booster, "dart") != 0 && !library_since(3, 3);
+}
+
 const char *booster_misreads(const struct source *s)
 {
-    int major, minor, patch;
-
-    XGBoostVersion(&major, &minor, &patch);
-    if (s->base_scores_are_list && (major < 3 || (major == 3 && minor < 1)))
+    if (s->base_scores_are_list && !library_since(3, 1))
         return "its base_score is a list, which this library takes for 0.5";
-    if (s->weights_inside && (major < 3 || (major == 3 && minor < 4)))
+    if (overlooks_weights(s))
         return "its trees are weighted (dropout), which this library overlooks";
     return NULL;
 }

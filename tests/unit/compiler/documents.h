@@ -19,7 +19,7 @@ struct document {
     const char *groups;                       /* tree_info */
     const char *rounds;                       /* iteration_indptr; NULL = not there */
     const char *weights;                      /* weight_drop; NULL = not there */
-    bool weights_inside;                      /* where 3.4 has them, else where dart has them */
+    bool weights_inside, weights_beside;      /* where 3.4 has them, and 3.3; else where dart has them */
     const char *classes, *targets, *features; /* NULL = 0, 1, 3 */
     const char *best_iteration;
     const char *more; /* further members of the model, with their comma at the end */
@@ -65,13 +65,16 @@ static inline void document_model(struct pl_buf *out, const struct document *d)
     pl_buf_adds(out, "]");
     if (d->weights && d->weights_inside)
         pl_buf_addf(out, ",\"weight_drop\":%s", d->weights);
-    pl_buf_adds(out, "},\"name\":\"gbtree\"}");
+    pl_buf_adds(out, "},\"name\":\"gbtree\"");
+    if (d->weights && d->weights_beside)
+        pl_buf_addf(out, ",\"weight_drop\":%s", d->weights);
+    pl_buf_adds(out, "}");
 }
 
 static inline char *document_json(const struct document *d, size_t *out_n)
 {
     struct pl_buf out = PL_BUF_INIT(1 << 20);
-    bool dart = d->weights && !d->weights_inside;
+    bool dart = d->weights && !d->weights_inside && !d->weights_beside;
 
     pl_buf_adds(&out, "{\"learner\":{\"attributes\":{\"scikit_learn\":\"{\\\"a\\\": \\\"\\\\\\\\\\\"}\"");
     if (d->best_iteration)

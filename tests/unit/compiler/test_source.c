@@ -101,13 +101,17 @@ static void base_scores_come_as_a_number_or_as_a_list(void **state)
     assert_float_equal(out[0], 1 / (1 + expf(6)), 1e-6f); /* -0.5 and 5.5 */
 }
 
-static void weights_stand_with_dart_or_inside_the_trees(void **state)
+static void weights_stand_with_dart_or_beside_or_inside_the_trees(void **state)
 {
     struct document d = plain;
 
     (void)state;
     d.weights = "[5E-1,2]";
     ASSERT_PREDICTS(&d, 1, 0, 0, 0.5f - 0.5f + 14);
+    d.weights_beside = true;
+    d.version = "[3,3,0]";
+    ASSERT_PREDICTS(&d, 1, 0, 0, 0.5f - 0.5f + 14);
+    d.weights_beside = false;
     d.weights_inside = true;
     d.version = "[3,4,0]";
     ASSERT_PREDICTS(&d, 1, 0, 0, 0.5f - 0.5f + 14);
@@ -357,7 +361,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_split_goes_where_the_document_says),
         cmocka_unit_test(base_scores_come_as_a_number_or_as_a_list),
-        cmocka_unit_test(weights_stand_with_dart_or_inside_the_trees),
+        cmocka_unit_test(weights_stand_with_dart_or_beside_or_inside_the_trees),
         cmocka_unit_test(trees_end_at_the_best_iteration_by_the_documents_own_rounds),
         cmocka_unit_test(objectives_mean_what_they_meant_in_the_version_that_saved),
         cmocka_unit_test(categories_of_data_frames_are_passed_over),

@@ -45,7 +45,7 @@ struct source {
     size_t tree_count; /* also when they were not read */
     int32_t *groups;   /* of each tree */
     size_t group_count;
-    float *weights; /* of each tree, when dropout weighs them */
+    float *weights; /* of each tree, when dropout weighs them; beside booster "dart", or "gbtree" since 3.3 */
     size_t weight_count;
     bool weights_inside; /* in the tree model, without a booster "dart": since 3.4 */
     int32_t *rounds;     /* where each round's trees start, and the end; since 2.0 */
