@@ -5,6 +5,7 @@
 #include "output.h"
 
 #include "base/cleanup.h"
+#include "base/mem.h"
 #include "base/time.h"
 
 #include "pilotlight/v1/endpoint.pb-c.h"
@@ -12,6 +13,7 @@
 #include "pilotlight/v1/instance.pb-c.h"
 #include "pilotlight/v1/model.pb-c.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define LABEL_WIDTH 26
@@ -157,9 +159,72 @@ static void describe_endpoint(const ProtobufCMessage *message)
     pairs(message, "annotations", "annotations");
 }
 
+/* ---- who serves a model ---- */
+
+/* Endpoints with a variant of it that has been proven: only those know what the model is. */
+struct serving {
+    const char *model;
+    ProtobufCMessage **endpoints;
+    size_t count;
+};
+
+static bool serves(const Pilotlight__V1__EndpointVariant *v, const char *model)
+{
+    return v->variant && v->facts && strcmp(v->variant->model_name, model) == 0;
+}
+
+static void keep_serving(void *arg, const ProtobufCMessage *m)
+{
+    const Pilotlight__V1__Endpoint *e = (const void *)m;
+    struct serving *s = arg;
+    size_t i = 0;
+    while (i < e->n_variants && !serves(e->variants[i], s->model))
+        i++;
+    if (i == e->n_variants)
+        return;
+    s->endpoints = pl_grow(s->endpoints, s->count + 1, sizeof(ProtobufCMessage *));
+    s->endpoints[s->count++] = message_copy(m);
+}
+
+static void serving_done(struct serving *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        message_free(s->endpoints[i]);
+    free(s->endpoints);
+}
+
+static void print_serving(const struct serving *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        const Pilotlight__V1__Endpoint *e = (const void *)s->endpoints[i];
+        for (size_t k = 0; k < e->n_variants; k++) {
+            if (!serves(e->variants[k], s->model))
+                continue;
+            text(0, "served by endpoint", e->name);
+            text(2, "variant", e->variants[k]->variant->name);
+            facts(e->variants[k]->facts);
+        }
+    }
+}
+
+static json_t *serving_json(const struct serving *s)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < s->count; i++) {
+        const Pilotlight__V1__Endpoint *e = (const void *)s->endpoints[i];
+        for (size_t k = 0; k < e->n_variants; k++)
+            if (serves(e->variants[k], s->model))
+                json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "endpoint", e->name, "variant",
+                                                      e->variants[k]->variant->name, "facts",
+                                                      message_json(&e->variants[k]->facts->base)));
+    }
+    return list;
+}
+
 /* ---- the router's view of an endpoint ---- */
 
 struct live {
+    struct serving serving;
     Pilotlight__V1__ListInstancesResponse *instances;
     Pilotlight__V1__ListVariantStatsResponse *stats;
 };
@@ -183,6 +248,7 @@ static enum pl_code fetch_live(struct client *c, const char *endpoint, struct li
 
 static void live_done(struct live *l)
 {
+    serving_done(&l->serving);
     message_free((ProtobufCMessage *)l->instances);
     message_free((ProtobufCMessage *)l->stats);
 }
@@ -224,10 +290,13 @@ static void print_cold_starts(const struct live *l)
     table_free(t);
 }
 
-/* The endpoint's own fields, then "instances" and "stats" when the router answered. */
+/* The resource's own fields; then a model's "served_by", or an endpoint's "instances" and "stats" when the router
+ * answered. */
 static json_t *live_json(const ProtobufCMessage *m, const struct live *l)
 {
     json_t *value = message_json(m);
+    if (l->serving.model)
+        json_object_set_new(value, "served_by", serving_json(&l->serving));
     if (l->instances)
         json_object_update_new(value, message_json(&l->instances->base));
     if (l->stats) {
@@ -249,6 +318,7 @@ static void print(const struct kind *k, const ProtobufCMessage *m, const struct 
         printf("%s\n", message_text(m, "name"));
     } else if (format == OUTPUT_TABLE) {
         describe[k->id](m);
+        print_serving(&l->serving);
         if (l->stats) {
             print_live(l);
             print_cold_starts(l);
@@ -258,6 +328,19 @@ static void print(const struct kind *k, const ProtobufCMessage *m, const struct 
         output_value(value, format, stdout);
         json_decref(value);
     }
+}
+
+/* Beside the resource itself; what is not to be had is said, and left out. */
+static void fetch_rest(struct client *c, const struct kind *k, const char *name, struct live *out)
+{
+    struct pl_err err;
+    if (k->id == KIND_ENDPOINT && fetch_live(c, name, out, &err) != PL_OK)
+        fprintf(stderr, "pilotlight: without instances and counters: %s\n", err.message);
+    if (k->id != KIND_MODEL)
+        return;
+    out->serving.model = name;
+    if (api_list(c, kind_by_word("endpoint"), NULL, keep_serving, &out->serving, &err) != PL_OK)
+        fprintf(stderr, "pilotlight: without the endpoints that serve it: %s\n", err.message);
 }
 
 enum ctl_exit cmd_describe(const struct args *a)
@@ -276,8 +359,7 @@ enum ctl_exit cmd_describe(const struct args *a)
         return EXIT_USAGE;
     if (api_get(c, k, a->words[1], &m, &err) != PL_OK)
         return exit_report(stderr, &err);
-    if (k->id == KIND_ENDPOINT && fetch_live(c, a->words[1], &l, &err) != PL_OK)
-        fprintf(stderr, "pilotlight: without instances and counters: %s\n", err.message);
+    fetch_rest(c, k, a->words[1], &l);
     print(k, m, &l, output_format_of(args_text(a, "output")));
     live_done(&l);
     return EXIT_OK;

@@ -267,7 +267,8 @@ const struct command commands[] = {
       "KIND NAME",
       "KIND is model, endpoint-config (config) or endpoint. An endpoint is shown with its status, what serves, its "
       "instances now and\n"
-      "its counters since the router started.\n"
+      "its counters since the router started. A model is shown with the endpoints that serve it and what it was found\n"
+      "to be when they were proven: its objective, whether it has a compiled forest, and if not why.\n"
       "\n"
       "Examples:\n"
       "  pilotlight describe endpoint fraud\n"
