@@ -1,4 +1,5 @@
 """What a machine can enforce: shown by `pilotlight doctor`, insisted on by `sandbox: require`, done without where there are no rights."""
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -147,29 +148,68 @@ def test_require_on_a_host_that_cannot(powerless):
     assert "'require' cannot be kept" in worker_log(powerless) and "user id of its own" in worker_log(powerless)
 
 
+# ---- the whole suite without rights ----
+
+@pytest.fixture(scope="module")
+def nobodys():
+    """`pilotlight up` by a user who may do nothing."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="pilotlight-nobody-"))
+    os.chown(folder, NOBODY, NOBODY)
+    running = suite.Up(folder, prefix=without_rights()).start()
+    yield running
+    code = running.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+    assert code == 0, f"it ended with {code}"
+
+
+def log_of(running):
+    return (running.folder / "state" / "log" / "worker.log").read_text()
+
+
 @as_root
-def test_without_rights_it_serves_and_says_what_is_weaker(powerless):
-    powerless.start("control")
-    start_powerless_worker(powerless)
-    powerless.wait_serving("worker")
-    powerless.start("router")
+def test_without_rights_its_log_says_what_doctor_says(nobodys):
+    _, out, _ = doctor("-o", "json", prefix=without_rights())
+    found = json.loads(out)
+    missing = {check["name"] for check in found["checks"] if not check["ok"]}
+    assert missing == set(re.findall(r'sandbox_weaker missing="([^"]+)"', log_of(nobodys))) and "user id of its own" in missing
+    assert found["limits"] == "rlimit only" and 'sandbox_ready limits="rlimit only" complete=false privileged=false' in log_of(nobodys)
+
+
+@as_root
+def test_without_rights_it_serves_cold_and_warm_and_at_once(nobodys):
     sample = models.Sample()
-    powerless.serve("weak", models.SAMPLE_URI)
-    assert powerless.invoke("weak", sample.row(0)).body == sample.answer(0)
-    log = worker_log(powerless)
-    assert "sandbox_weaker" in log and "user id of its own" in log
-    status = pathlib.Path(f"/proc/{powerless.runners()[0]}/status").read_text()
-    assert re.search(r"^CapEff:\s0+$", status, re.M) and re.search(r"^NoNewPrivs:\s1$", status, re.M)
-    assert re.search(r"^Seccomp:\s2$", status, re.M), "the filter needs no rights"
+    endpoint = nobodys.serve("weak", models.SAMPLE_URI, concurrency=6)
+    assert endpoint.variants[0].facts.forests == 1
+    cold, warm = (nobodys.invoke("weak", sample.row(i)) for i in range(2))
+    assert [cold.body, warm.body] == [sample.answer(0), sample.answer(1)] and cold.timings.cold and not warm.timings.cold
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(lambda i: nobodys.invoke("weak", sample.row(i)).body, range(60))) == [sample.answer(i) for i in range(60)]
+    for pid in nobodys.runners():
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+        assert re.search(rf"^Uid:\s{NOBODY}\s", status, re.M) and re.search(r"^CapEff:\s0+$", status, re.M)
+        assert re.search(r"^NoNewPrivs:\s1$", status, re.M) and re.search(r"^Seccomp:\s2$", status, re.M), "the filter needs no rights"
+    nobodys.delete_endpoint("weak")
+    suite.wait_until(lambda: not nobodys.runners(), "its instances have gone")
+
+
+@as_root
+def test_without_rights_memory_is_still_limited(nobodys):
+    folder = nobodys.folder / "artifacts"
+    folder.mkdir()
+    hoards(nobodys, models.Artifacts(folder), "out of memory: the instance may use 1024 MB")
 
 
 # ---- memory ----
 
-def test_memory_limit_is_the_callers_answer(up, artifacts):
+def hoards(running, artifacts, told):
     uri = custom.archive(artifacts, HOARDER)
-    up.serve("hoarder", uri, concurrency=2, memory=1024, model_fields={"runtime": "python", "environment": {"SAGEMAKER_PROGRAM": "inference.py"}})
-    assert up.invoke("hoarder", b"10", content_type="text/csv").body
+    running.serve("hoarder", uri, concurrency=2, memory=1024, model_fields={"runtime": "python", "environment": {"SAGEMAKER_PROGRAM": "inference.py"}})
+    assert running.invoke("hoarder", b"10", content_type="text/csv").body
     with pytest.raises(grpc.RpcError) as failed:
-        up.invoke("hoarder", b"4000", content_type="text/csv")
-    assert "memory limit 1024 MB" in failed.value.details()
-    assert up.invoke("hoarder", b"10", content_type="text/csv").body, "another instance answers the next caller"
+        running.invoke("hoarder", b"4000", content_type="text/csv")
+    assert told in failed.value.details()
+    assert running.invoke("hoarder", b"10", content_type="text/csv").body, "another instance answers the next caller"
+
+
+def test_memory_limit_is_the_callers_answer(up, artifacts):
+    hoards(up, artifacts, "memory limit 1024 MB")

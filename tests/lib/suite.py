@@ -265,15 +265,16 @@ def variant_of(model, *, name="main", concurrency=4, keep_alive_ms=60000, provis
 class Up(Api):
     """`pilotlight up` with its own state folder."""
 
-    def __init__(self, folder, *options, env=None):
+    def __init__(self, folder, *options, env=None, prefix=()):
         super().__init__(free_base_port())
         self.folder = pathlib.Path(folder)
         self.options = options
         self.env = env
+        self.prefix = prefix  # of the command: as whom it runs
         self.program = None
 
     def start(self):
-        self.program = Program([BIN / "pilotlight", "up", "--state", self.folder / "state", "--port", self.base,
+        self.program = Program([*self.prefix, BIN / "pilotlight", "up", "--state", self.folder / "state", "--port", self.base,
                                 "--start-timeout", f"{int(PATIENCE * 2)}s", *self.options], self.folder / "up.log", self.env)
         wait_until(lambda: self.program.said("\nready") or not self.program.alive(), "pilotlight up says ready", PATIENCE * 3)
         assert self.program.alive(), f"pilotlight up ended:\n{self.program.tail()}\n{self.logs()}"
