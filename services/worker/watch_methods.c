@@ -323,13 +323,18 @@ static void look_for_orphans(struct loop_timer *t)
 
 /* ---- life ---- */
 
+bool watchers_tell_drain(struct watchers *w)
+{
+    w->draining = true;
+    if (w->count > 0)
+        send_load(w);
+    return w->count > 0;
+}
+
 void watchers_drain(struct watchers *w)
 {
     struct watcher *v;
 
-    w->draining = true;
-    if (w->count > 0)
-        send_load(w);
     while ((v = list_first(&w->list, struct watcher, link))) {
         rpc_call_on_cancel(v->call, NULL, NULL);
         rpc_stream_end(v->call);

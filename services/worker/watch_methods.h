@@ -8,6 +8,7 @@
 #define WORKER_WATCH_METHODS_H
 
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct capacity;
@@ -40,7 +41,9 @@ void watchers_add(struct watchers *w, struct rpc_call *call, const char *router_
 void watchers_died(struct watchers *w, const struct instance *in, const char *reason);
 void watchers_changed(struct watchers *w);
 
-/* Tells everybody that this host is draining, and ends the streams. */
+/* Tells everybody that this host is draining. False: nobody watches. */
+bool watchers_tell_drain(struct watchers *w);
+/* After that: ends the streams. */
 void watchers_drain(struct watchers *w);
 
 #endif

@@ -33,7 +33,9 @@
 
 #define UNPACK_TIMEOUT_MS 180000
 #define RECHECK_MS        10
-#define RUNNER_NAME       "pilotlight-runner"
+/* A drain's notice: routers have it after one message's way, and what they sent before has arrived. */
+#define NOTICE_MS   100
+#define RUNNER_NAME "pilotlight-runner"
 
 struct worker {
     struct worker_parts parts;
@@ -48,6 +50,7 @@ struct worker {
     /* What a drain still waits for. */
     bool server_drained, left_control, artifacts_idle, forests_idle;
     struct loop_timer recheck;
+    struct loop_timer notice; /* until the server drains */
     void (*drained)(void *arg);
     void *drained_arg;
 };
@@ -129,21 +132,24 @@ static void stop_one(struct instance *in, void *arg)
     instance_stop(in, "the host is stopping", 0, NULL);
 }
 
-/* No request is left: instances may go. */
-static void server_drained(void *arg)
-{
-    struct worker *w = arg;
-
-    w->server_drained = true;
-    instances_each(w->parts.bringup.instances, stop_one, NULL);
-    loop_timer_set(w->parts.loop, &w->recheck, pl_now_ms());
-}
-
 static void left_control(void *arg)
 {
     struct worker *w = arg;
 
     w->left_control = true;
+}
+
+/* No request is left: instances may go. Control hears only now that the host leaves: routers part with a host that has
+ * left, and with the calls that it has. */
+static void server_drained(void *arg)
+{
+    struct worker *w = arg;
+
+    w->server_drained = true;
+    if (w->membership)
+        membership_leave(w->membership, left_control, w);
+    instances_each(w->parts.bringup.instances, stop_one, NULL);
+    loop_timer_set(w->parts.loop, &w->recheck, pl_now_ms());
 }
 
 static void artifacts_idle(void *arg)
@@ -160,19 +166,30 @@ static void forests_idle(void *arg)
     w->forests_idle = true;
 }
 
+/* Those who were told have stopped sending. */
+static void shut_server(struct loop_timer *t)
+{
+    struct worker *w = PL_CONTAINER(t, struct worker, notice);
+
+    watchers_drain(w->parts.watchers);
+    rpc_server_drain(w->server, w->drain_ms, server_drained, w);
+}
+
+/* Routers hear of it first, while calls that are on their way are still taken: a server that drains refuses them, and
+ * their router could not know whether an instance had them. */
 void worker_drain(struct worker *w, void (*drained)(void *arg), void *arg)
 {
+    bool watched;
+
     atomic_store(&w->ready, false);
     w->drained = drained;
     w->drained_arg = arg;
     w->parts.draining = true;
     w->left_control = !w->membership;
-    if (w->membership)
-        membership_leave(w->membership, left_control, w);
-    watchers_drain(w->parts.watchers);
+    watched = watchers_tell_drain(w->parts.watchers);
     artifacts_shut(w->parts.bringup.artifacts, artifacts_idle, w);
     forests_shut(w->parts.bringup.forests, forests_idle, w);
-    rpc_server_drain(w->server, w->drain_ms, server_drained, w);
+    loop_timer_set(w->parts.loop, &w->notice, pl_now_ms() + (watched ? NOTICE_MS : 0));
 }
 
 /* ---- start ---- */
@@ -331,6 +348,7 @@ enum pl_code worker_start(struct worker **out, struct loop *l, struct rpc *r, st
     w->parts.host_id = w->host_id;
     w->drain_ms = c->base.drain_ms;
     w->recheck.fire = recheck;
+    w->notice.fire = shut_server;
     w->parts.routers = routers_new();
     worker_stats_init(&w->stats, m);
     raise_descriptor_limit(c->instance_limit);
@@ -368,6 +386,7 @@ void worker_free(struct worker *w)
     spawner_free(w->spawner);
     runtimes_free(w->runtimes);
     loop_timer_clear(w->parts.loop, &w->recheck);
+    loop_timer_clear(w->parts.loop, &w->notice);
     free(w->host_id);
     free(w);
 }
