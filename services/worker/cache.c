@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "cache_disk.h"
-#include "frame/forest_folder.h"
+#include "layout/forest_folder.h"
 #include "log/log.h"
 #include "loop/loop.h"
 

@@ -72,7 +72,7 @@ PL_MUST_CHECK enum pl_code cache_put_unpacked(struct cache *c, const char *path,
 int64_t cache_item_instance_bytes(const struct cache_item *item);
 void cache_item_learn(struct cache_item *item, int64_t instance_bytes);
 
-/* Has its model been compiled (frame/forest_folder.h) by this version of the format, or has that been given up? */
+/* Has its model been compiled (layout/forest_folder.h) by this version of the format, or has that been given up? */
 bool cache_item_compiled(struct cache_item *item);
 /* Gives it up, until the next start of the worker. */
 void cache_item_set_compiled(struct cache_item *item);

@@ -2,7 +2,7 @@
 
 #include "base/mem.h"
 #include "cache_disk.h"
-#include "frame/forest_folder.h"
+#include "layout/forest_folder.h"
 #include "loop/loop.h"
 #include "tool_run.h"
 

@@ -1,7 +1,7 @@
 /* compiling - one run of `pilotlight-runner compile`: an unpacked model that nobody trusts, into an empty folder. Then
  * a job measures what came out and makes sure that it is on disk.
  *
- * A run that fails is no failure of the model: the folder then says why (frame/forest_folder.h).
+ * A run that fails is no failure of the model: the folder then says why (layout/forest_folder.h).
  * Threads: with the turn.  Memory: owns itself until 'done' has been called. */
 #ifndef WORKER_COMPILING_H
 #define WORKER_COMPILING_H

@@ -14,9 +14,9 @@
 #ifndef WORKER_INSTANCE_H
 #define WORKER_INSTANCE_H
 
-#include "answer.h"
 #include "base/list.h"
-#include "channel.h"
+#include "channel/answer.h"
+#include "channel/channel.h"
 #include "child.h"
 #include "instance_log.h"
 #include "spawn.h"

@@ -1,5 +1,5 @@
 /* compile_model - `pilotlight-runner compile`: the model in the folder that is descriptor 3 becomes compiled forests in
- * the folder that is descriptor 4, which is to be FOREST_FOLDER (frame/forest_folder.h).
+ * the folder that is descriptor 4, which is to be FOREST_FOLDER (layout/forest_folder.h).
  *
  * Each model file is loaded by XGBoost's library, which then says what it read, in UBJSON; that is compiled, and the
  * forest is compared with the library on rows that reach its leaves (compiler/prove.h). So all formats that the library

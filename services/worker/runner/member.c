@@ -4,7 +4,7 @@
 #include "booster.h"
 #include "forest/forest.h"
 #include "forest/layout.h"
-#include "frame/forest_folder.h"
+#include "layout/forest_folder.h"
 #include "matrix.h"
 #include "model.h"
 #include "model_files.h"

@@ -2,7 +2,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "frame/forest_folder.h"
+#include "layout/forest_folder.h"
 #include "tree.h"
 
 #include <archive.h>

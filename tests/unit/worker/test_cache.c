@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/time.h"
-#include "frame/forest_folder.h"
+#include "layout/forest_folder.h"
 #include "loop/loop.h"
 
 #include <fcntl.h>

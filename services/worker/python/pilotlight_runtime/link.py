@@ -1,7 +1,7 @@
 """The instance's end of its socketpair with the worker host: whole frames in, whole frames out.
 
     header, 16 bytes, little endian: length u32, kind u8, version u8, zero u16, id u64     then 'length' bytes
-    services/worker/frame/include/frame/frame.h is the contract.
+    common/frame/include/frame/frame.h is the contract.
 
 A model's code runs in this process and may fork. Its child leaves the socket alone, and cannot come back into the loop that reads it.
 """

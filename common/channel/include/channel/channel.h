@@ -8,8 +8,8 @@
  * anything unasked. What is inside an answer is checked by answer.h.
  *
  * Threads: with the turn.  Memory: embedded in its owner; an answer's buffer is handed over. */
-#ifndef WORKER_CHANNEL_H
-#define WORKER_CHANNEL_H
+#ifndef CHANNEL_CHANNEL_H
+#define CHANNEL_CHANNEL_H
 
 #include "base/err.h"
 #include "frame/frame.h"

@@ -7,8 +7,8 @@
  *
  * The name starts with ".", so that it is no model; artifacts may have nothing that starts like it (runner/unpack.c),
  * so that what is there is ours. It carries the format's version: files of another version are not even looked at. */
-#ifndef FRAME_FOREST_FOLDER_H
-#define FRAME_FOREST_FOLDER_H
+#ifndef LAYOUT_FOREST_FOLDER_H
+#define LAYOUT_FOREST_FOLDER_H
 
 #define FOREST_FOLDER_PREFIX  ".pilotlight-"
 #define FOREST_FOLDER_VERSION 1

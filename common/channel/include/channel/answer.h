@@ -1,7 +1,7 @@
 /* answer - reads what an instance answered, field by field, and believes nothing: unknown fields, wrong types, sizes
  * and statuses out of range are lies. Reads with wire.h: nothing recurses, nothing is allocated. Pure; any thread. */
-#ifndef WORKER_ANSWER_H
-#define WORKER_ANSWER_H
+#ifndef CHANNEL_ANSWER_H
+#define CHANNEL_ANSWER_H
 
 #include "base/err.h"
 

@@ -1,4 +1,4 @@
-#include "answer.h"
+#include "channel/answer.h"
 
 #include "base/text.h"
 #include "wire/wire.h"
