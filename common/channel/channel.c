@@ -1,5 +1,6 @@
 #include "channel/channel.h"
 
+#include "base/cleanup.h"
 #include "rpc/rpc.h"
 
 #include <assert.h>
@@ -16,6 +17,7 @@ static void question_done(struct channel *ch)
 {
     rpc_bytes_unref(ch->question);
     ch->question = NULL;
+    pl_close_p(&ch->passed);
     if (ch->spans != ch->few)
         free(ch->spans);
     ch->spans = ch->few;
@@ -40,13 +42,41 @@ static void advance(struct channel *ch, size_t n)
     }
 }
 
+union passing {
+    struct cmsghdr header;
+    char room[CMSG_SPACE(sizeof(int))];
+};
+
+static void pass(struct msghdr *m, union passing *room, int fd)
+{
+    memset(room, 0, sizeof(*room));
+    m->msg_control = room;
+    m->msg_controllen = sizeof(room->room);
+    room->header =
+        (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
+    memcpy(CMSG_DATA(&room->header), &fd, sizeof(fd));
+}
+
+static ssize_t send_some(struct channel *ch)
+{
+    unsigned left = ch->span_count - ch->span;
+    struct msghdr m = { .msg_iov = &ch->spans[ch->span], .msg_iovlen = left < IOV_MAX ? left : IOV_MAX };
+    union passing passing;
+    ssize_t n;
+
+    if (ch->passed >= 0)
+        pass(&m, &passing, ch->passed);
+    n = sendmsg(ch->watch.fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n > 0)
+        pl_close_p(&ch->passed);
+    return n;
+}
+
 /* As much as the socket takes. A peer that is gone is noticed by reading. */
 static void push(struct channel *ch)
 {
     while (!all_sent(ch)) {
-        unsigned left = ch->span_count - ch->span;
-        struct msghdr m = { .msg_iov = &ch->spans[ch->span], .msg_iovlen = left < IOV_MAX ? left : IOV_MAX };
-        ssize_t n = sendmsg(ch->watch.fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t n = send_some(ch);
 
         if (n >= 0)
             advance(ch, (size_t)n);
@@ -65,9 +95,9 @@ static void push(struct channel *ch)
     }
 }
 
-static void lay_out(struct channel *ch, struct rpc_bytes *payload)
+static void lay_out(struct channel *ch, const struct frame_header *h, struct rpc_bytes *payload, int fd)
 {
-    unsigned n = rpc_bytes_spans(payload, ch->few + 1, CHANNEL_SPANS - 1);
+    unsigned n = payload ? rpc_bytes_spans(payload, ch->few + 1, CHANNEL_SPANS - 1) : 0;
 
     if (n > CHANNEL_SPANS - 1) {
         ch->spans = calloc(n + 1, sizeof(*ch->spans));
@@ -75,23 +105,43 @@ static void lay_out(struct channel *ch, struct rpc_bytes *payload)
             pl_die("out of memory");
         (void)rpc_bytes_spans(payload, ch->spans + 1, n);
     }
+    frame_encode(h, ch->header);
     ch->spans[0] = (struct iovec){ .iov_base = ch->header, .iov_len = sizeof(ch->header) };
     ch->span = 0;
     ch->span_count = n + 1;
+    ch->question = payload;
+    ch->passed = fd;
+}
+
+void channel_ask_with(struct channel *ch, enum frame_kind kind, uint64_t id, struct rpc_bytes *payload, int fd)
+{
+    struct frame_header h = { .length = payload ? (uint32_t)rpc_bytes_len(payload) : 0, .kind = kind, .id = id };
+
+    assert(!ch->asked && ch->watch.fd >= 0 && all_sent(ch) &&
+           (!payload || rpc_bytes_len(payload) <= FRAME_MAX_PAYLOAD));
+    ch->asked = true;
+    ch->id = id;
+    ch->kind = kind;
+    lay_out(ch, &h, payload, fd);
+    push(ch);
 }
 
 void channel_ask(struct channel *ch, enum frame_kind kind, uint64_t id, struct rpc_bytes *payload)
 {
-    struct frame_header h = { .length = (uint32_t)rpc_bytes_len(payload), .kind = kind, .id = id };
+    channel_ask_with(ch, kind, id, payload, -1);
+}
 
-    assert(!ch->asked && ch->watch.fd >= 0 && rpc_bytes_len(payload) <= FRAME_MAX_PAYLOAD);
-    frame_encode(&h, ch->header);
-    ch->asked = true;
-    ch->id = id;
-    ch->kind = kind;
-    ch->question = payload;
-    lay_out(ch, payload);
+bool channel_tell(struct channel *ch, enum frame_kind kind, int fd)
+{
+    struct frame_header h = { .kind = kind };
+    bool sent;
+
+    assert(!ch->asked && ch->watch.fd >= 0 && all_sent(ch));
+    lay_out(ch, &h, NULL, fd);
     push(ch);
+    sent = all_sent(ch);
+    question_done(ch);
+    return sent;
 }
 
 /* ---- in ---- */
@@ -104,8 +154,11 @@ static void break_off(struct channel *ch, bool lie, const char *why)
 
 static bool answers(enum frame_kind question, enum frame_kind answer)
 {
-    return question == FRAME_LOAD ? answer == FRAME_LOADED || answer == FRAME_FAILED
-                                  : answer == FRAME_RESULT || answer == FRAME_ERROR;
+    if (question == FRAME_LOAD)
+        return answer == FRAME_LOADED || answer == FRAME_FAILED;
+    if (question == FRAME_DETACH)
+        return answer == FRAME_DETACHED;
+    return answer == FRAME_RESULT || answer == FRAME_ERROR;
 }
 
 /* NULL when the header is what was asked for. */
@@ -236,7 +289,7 @@ static void ready(struct loop_fd *f, uint32_t events)
 enum pl_code channel_open(struct channel *ch, struct loop *l, int fd, const struct channel_events *events,
                           struct pl_err *err)
 {
-    *ch = (struct channel){ .loop = l, .watch = { .fd = fd, .ready = ready }, .events = events };
+    *ch = (struct channel){ .loop = l, .watch = { .fd = fd, .ready = ready }, .events = events, .passed = -1 };
     ch->spans = ch->few;
     if (loop_fd_add(l, &ch->watch, EPOLLIN, err) == PL_OK)
         return PL_OK;

@@ -103,6 +103,7 @@ static json_t *own_config(const struct up_layout *l, enum up_service_id id)
     pl_cleanup(pl_free_p) char *snapshot = pl_format("%s/router/snapshot", l->state);
     pl_cleanup(pl_free_p) char *cache = pl_format("%s/worker/cache", l->state);
     pl_cleanup(pl_free_p) char *frames = pl_format("unix-frames:%s/router.frames", l->run_dir);
+    pl_cleanup(pl_free_p) char *direct = pl_format("%s/direct.sock", l->run_dir);
     pl_cleanup(pl_free_p) char *buckets = pl_format("%s/gateway/buckets", l->state);
     switch (id) {
     case UP_CONTROL:
@@ -119,6 +120,7 @@ static json_t *own_config(const struct up_layout *l, enum up_service_id id)
         json_object_set_new(c, "host_id", json_string("host-1"));
         json_object_set_new(c, "advertise", json_string(own));
         json_object_set_new(c, "cache_dir", json_string(cache));
+        json_object_set_new(c, "direct_socket", json_string(direct));
         break;
     case UP_GATEWAY:
         json_object_set_new(c, "listen", json_pack("[s]", s->address));

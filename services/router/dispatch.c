@@ -1,5 +1,6 @@
 #include "dispatch.h"
 
+#include "borrow.h"
 #include "rpc/client.h"
 #include "wire/wire.h"
 
@@ -65,6 +66,15 @@ static void done(void *arg, const struct pl_err *status, const void *message, st
         d->done(d, judge(d, status, &err), &err, NULL);
 }
 
+/* By the instance's own socket: all that is to be judged has been. */
+static void done_direct(void *arg, enum core_outcome o, const struct pl_err *err, struct rpc_bytes *answer)
+{
+    struct dispatch *d = arg;
+
+    d->direct = NULL;
+    d->done(d, o, err, answer);
+}
+
 /* ---- out ---- */
 
 void dispatch_start(struct dispatch *d, const struct dispatch_to *to, const struct rpc_bytes *head,
@@ -78,11 +88,18 @@ void dispatch_start(struct dispatch *d, const struct dispatch_to *to, const stru
     pl_cleanup(rpc_bytes_unref_p) struct rpc_bytes *tail = rpc_bytes_copy(fields, (size_t)(end - fields));
     pl_cleanup(rpc_bytes_unref_p) struct rpc_bytes *front = head ? rpc_bytes_join(head, message) : NULL;
 
+    struct rpc_bytes *whole = rpc_bytes_join(front ? front : message, tail);
+
     d->timeout_ms = to->timeout_ms;
     d->host = to->host;
+    d->direct = borrowing_find(to->borrowing, to->instance_id);
+    if (d->direct) {
+        borrowed_ask(d->direct, whole, to->request_id, to->timeout_ms, done_direct, d);
+        return;
+    }
     d->sent = rpc_send(to->channel, &(struct rpc_send){
                                         .path = "/pilotlight.internal.v1.WorkerService/Invoke",
-                                        .bytes = rpc_bytes_join(front ? front : message, tail),
+                                        .bytes = whole,
                                         .timeout_ms = (int64_t)to->timeout_ms + HOST_GRACE_MS,
                                         .traceparent = to->traceparent,
                                         .done = done,
@@ -92,5 +109,8 @@ void dispatch_start(struct dispatch *d, const struct dispatch_to *to, const stru
 
 void dispatch_cancel(struct dispatch *d)
 {
-    rpc_cancel(d->sent);
+    if (d->direct)
+        borrowed_cancel(d->direct);
+    else
+        rpc_cancel(d->sent);
 }

@@ -1,5 +1,6 @@
 /* dispatch - hands one request to one instance and says what became of it: the seam between the router and wherever
- * instances are. Now that is a worker host's Invoke; on one machine it could be the instance's own socket.
+ * instances are. On this machine that is the instance's own socket, where its host has lent it to us (borrow.h); else
+ * it is the worker host's Invoke.
  *
  * Threads: with the turn.  Memory: embedded in its owner, who must not go before 'done', which is called exactly once.
  */
@@ -8,6 +9,8 @@
 
 #include "core/core.h"
 
+struct borrowed;
+struct borrowing;
 struct rpc_bytes;
 struct rpc_channel;
 struct rpc_request;
@@ -16,6 +19,7 @@ struct dispatch {
     /* 'answer': the bytes of a WorkerInvokeResponse, with CORE_ANSWERED only, gone after the call. 'err': what the
      * caller is to be told, with any other outcome. */
     void (*done)(struct dispatch *d, enum core_outcome o, const struct pl_err *err, struct rpc_bytes *answer);
+    struct borrowed *direct; /* one of these two */
     struct rpc_request *sent;
     uint32_t timeout_ms;
     const char *host; /* for messages */
@@ -23,6 +27,7 @@ struct dispatch {
 
 struct dispatch_to {
     struct rpc_channel *channel;
+    struct borrowing *borrowing;
     const char *host;
     uint64_t instance_id, request_id;
     uint32_t timeout_ms;

@@ -4,7 +4,8 @@
  *                     flight_start().
  *   core/admit.c      finds the endpoint, chooses the variant, and counts the request in, or refuses it at once.
  *   core/pool.c       takes the idle instance that was used last.
- *   dispatch.c        appends the hop's fields to the caller's bytes and sends them to the instance's worker host.
+ *   dispatch.c        appends the hop's fields to the caller's bytes and sends them to the instance: by its own
+ *                     socket on this machine, else by its worker host.
  *   core/pool.c       the answer is back: the instance takes the next request that waits, or is idle.
  *   reply.c           appends the variant and the timings to the host's bytes; they are the caller's answer.
  *   usage.c           hears what it cost.
@@ -205,6 +206,7 @@ static void dispatch(void *arg, const struct core_action *a)
     const struct served_variant *s = a->instance->variant->user;
     char traceparent[TRACEPARENT_SIZE];
     struct dispatch_to to = { .channel = hosts_channel(a->instance->host->user),
+                              .borrowing = hosts_borrowing(a->instance->host->user),
                               .host = a->instance->host->id,
                               .instance_id = a->instance->worker_id,
                               .request_id = f->id,

@@ -18,8 +18,9 @@ struct host {
     UT_hash_handle hh;
     struct hosts *all;
     Pilotlight__Internal__V1__WorkerHost *message; /* as control lists it */
-    char *address;
+    char *address, *id;
     struct rpc_channel *channel;
+    struct borrowing *borrowing;  /* what can be reached without it */
     struct core_host *core;       /* NULL: forgotten by it */
     unsigned refs;                /* the core's, the stream's, and one for each call under way */
     bool left;                    /* control lists it no more */

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "borrow.h"
 #include "host.h"
 #include "log/log.h"
 #include "loop/loop.h"
@@ -30,10 +31,12 @@ static struct host *find(const struct hosts *h, const char *id)
 static void host_free(struct host *host)
 {
     loop_timer_clear(host->all->o.loop, &host->again);
+    borrowing_free(host->borrowing);
     rpc_channel_free(host->channel);
     protobuf_c_message_free_unpacked(&host->message->base, NULL);
     host->all->count--;
     free(host->address);
+    free(host->id);
     free(host);
 }
 
@@ -60,6 +63,12 @@ static struct host *host_new(struct hosts *h, const Pilotlight__Internal__V1__Wo
     host->address = pl_strdup(m->address);
     host->channel = rpc_channel_new(h->o.rpc, host->address, &o);
     rpc_channel_connect(host->channel);
+    host->id = pl_strdup(m->id);
+    host->borrowing = borrowing_new(&(struct borrow_options){ .loop = h->o.loop,
+                                                              .router_id = h->o.router_id,
+                                                              .host_id = host->id,
+                                                              .router_epoch = h->o.router_epoch,
+                                                              .requests = h->o.direct_requests });
     host->core = core_host_add(act_core(h->o.act), m->id, host);
     host->refs = 1; /* the core's */
     host->again.fire = again;
@@ -127,6 +136,7 @@ static void on_snapshot(struct host *host, const Pilotlight__Internal__V1__HostS
                                         .served = m->requests_served };
     }
     host->again_ms = AGAIN_FIRST_MS;
+    borrowing_open(host->borrowing, host->all->o.direct ? s->direct_socket : "", s->host_epoch);
     log_info("host_up", LOG_STR("host", host->core->id), LOG_STR("address", host->address),
              LOG_INT("host_epoch", s->host_epoch), LOG_UINT("instances", s->n_instances),
              LOG_INT("memory_free_mb", load.memory_free_mb));
@@ -180,6 +190,7 @@ static void on_done(void *arg, const struct pl_err *status, const void *message,
     (void)message;
     (void)bytes;
     host->watching = NULL;
+    borrowing_close(host->borrowing);
     if (!host->left && !h->closed) {
         if (host->core->up)
             log_warn("host_down", LOG_STR("host", host->core->id), LOG_STR("address", host->address), LOG_CODE(status),
@@ -300,6 +311,11 @@ Pilotlight__Internal__V1__WorkerHost **hosts_list(const struct hosts *h, size_t 
 struct rpc_channel *hosts_channel(const struct host *host)
 {
     return host->channel;
+}
+
+struct borrowing *hosts_borrowing(const struct host *host)
+{
+    return host->borrowing;
 }
 
 const char *hosts_address(const struct host *host)

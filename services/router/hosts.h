@@ -16,9 +16,11 @@
 #include <stdint.h>
 
 struct act;
+struct borrowing;
 struct host;
 struct hosts;
 struct loop;
+struct metrics_counter;
 
 struct hosts_options {
     struct loop *loop;
@@ -27,6 +29,8 @@ struct hosts_options {
     struct rpc_tls tls; /* texts live as long as the hosts */
     const char *router_id;
     int64_t router_epoch;
+    bool direct; /* instances of hosts on this machine are borrowed */
+    struct metrics_counter *direct_requests;
 };
 
 struct hosts *hosts_new(const struct hosts_options *o);
@@ -52,6 +56,7 @@ Pilotlight__Internal__V1__WorkerHost **hosts_list(const struct hosts *h, size_t 
 
 /* Of a core_host's 'user'. */
 struct rpc_channel *hosts_channel(const struct host *host);
+struct borrowing *hosts_borrowing(const struct host *host);
 const char *hosts_address(const struct host *host);
 
 #endif

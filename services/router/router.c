@@ -9,6 +9,7 @@
 #include "follow.h"
 #include "hosts.h"
 #include "log/log.h"
+#include "metrics/metrics.h"
 #include "name.h"
 #include "report.h"
 #include "router_config.h"
@@ -136,12 +137,16 @@ static void make_parts(struct router *r, struct rpc *rpc, struct metrics *m, con
     r->report = make_report(r, rpc, m, config);
     r->usage = usage_new(m, r->report);
     r->flights = flights_new(r->act, r->usage, r->epoch);
-    r->hosts = hosts_new(&(struct hosts_options){ .loop = r->loop,
-                                                  .rpc = rpc,
-                                                  .act = r->act,
-                                                  .tls = router_config_tls(&config->worker_tls),
-                                                  .router_id = r->id,
-                                                  .router_epoch = r->epoch });
+    r->hosts = hosts_new(&(struct hosts_options){
+        .loop = r->loop,
+        .rpc = rpc,
+        .act = r->act,
+        .tls = router_config_tls(&config->worker_tls),
+        .router_id = r->id,
+        .router_epoch = r->epoch,
+        .direct = config->direct == ROUTER_DIRECT_AUTO,
+        .direct_requests = metrics_counter(m, "router_direct_requests_total", NULL,
+                                           "Requests handed to instances without a hop through a worker") });
     r->desired = desired_new(r->act, r->hosts, r->usage);
 }
 

@@ -14,6 +14,8 @@
         CONFIG_STRING(S, member.key_file, key ".key_file", NULL, "PEM private key for it"),                            \
         CONFIG_STRING(S, member.server_name, key ".server_name", NULL, "name expected in the certificate of " whom)
 
+static const char *const direct_choices[] = { "auto", "off", NULL };
+
 const struct config_row router_config_rows[] = {
     SERVICE_CONFIG_ROWS(S, "127.0.0.1:8081", "127.0.0.1:8091"),
     CONFIG_STRING(S, control, "control", "127.0.0.1:8082", "gRPC target of control, which says what is to be served"),
@@ -27,6 +29,9 @@ const struct config_row router_config_rows[] = {
                     "how long an idle instance stays, for variants that do not say"),
     CONFIG_DURATION(S, capacity_wait_ms, "capacity_wait", "5s", 0, 10 * MINUTE_MS,
                     "how long a request waits for a worker host that can take an instance"),
+    CONFIG_ENUM(S, direct, "direct", "auto", direct_choices,
+                "'auto': hand requests straight to the instances of worker hosts on this machine that have a "
+                "direct_socket and run as the same user; 'off': always by way of the worker"),
     TLS_ROWS(control_tls, "control_tls", "control"),
     TLS_ROWS(worker_tls, "worker_tls", "worker hosts"),
     { 0 },

@@ -9,10 +9,13 @@ struct router_tls_config {
     char *ca_file, *cert_file, *key_file, *server_name;
 };
 
+enum router_direct { ROUTER_DIRECT_AUTO, ROUTER_DIRECT_OFF };
+
 struct router_config {
     struct service_config base;
     char *control, *router_id, *snapshot;
     int64_t keep_alive_ms, capacity_wait_ms;
+    int direct; /* enum router_direct */
     struct router_tls_config control_tls, worker_tls;
 };
 

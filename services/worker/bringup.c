@@ -6,6 +6,7 @@
 #include "capacity.h"
 #include "forests.h"
 #include "instance.h"
+#include "lending.h"
 #include "loop/loop.h"
 #include "pilotlight/internal/v1/worker.pb-c.h"
 #include "runtimes.h"
@@ -24,7 +25,7 @@ struct bringup {
     struct loop *loop;
     struct bringup_parts parts;
     const Pilotlight__Internal__V1__VariantSpec *spec;
-    bool trial;
+    const char *router; /* NULL: a trial */
     int64_t asked_us;
     bringup_done_fn *done;
     void *arg;
@@ -67,13 +68,14 @@ static bool make_room(struct bringup *b, const struct pl_err *err)
 /* Takes the uses of the model and of its code. */
 static enum pl_code start_now(struct bringup *b, struct pl_err *err)
 {
-    struct copies *copies = b->trial ? NULL : templates_find(b->parts.templates, b->spec);
+    struct copies *copies = !b->router ? NULL : templates_find(b->parts.templates, b->spec);
     struct instance_start s = { .spec = b->spec,
                                 .model = b->item,
                                 .code = b->code,
                                 .runtime = runtimes_find(b->parts.runtimes, b->spec->runtime),
-                                .role = b->trial ? INSTANCE_TRIAL : INSTANCE_SERVES,
+                                .role = !b->router ? INSTANCE_TRIAL : INSTANCE_SERVES,
                                 .copies = copies,
+                                .direct = b->router && lending_to(b->parts.lending, b->router),
                                 .asked_us = b->asked_us,
                                 .estimate_bytes = capacity_estimate(b->spec->memory_size_mb, b->item, b->code),
                                 .done = started,
@@ -181,14 +183,15 @@ static void artifact_here(void *arg, struct cache_item *item, const struct artif
 }
 
 enum pl_code bringup_start(const struct bringup_parts *parts, const Pilotlight__Internal__V1__VariantSpec *spec,
-                           bool trial, bringup_done_fn *done, void *arg, struct bringup **out, struct pl_err *err)
+                           const char *router, bringup_done_fn *done, void *arg, struct bringup **out,
+                           struct pl_err *err)
 {
     struct bringup *b = PL_NEW(struct bringup);
 
     *b = (struct bringup){ .loop = parts->loop,
                            .parts = *parts,
                            .spec = spec,
-                           .trial = trial,
+                           .router = router,
                            .asked_us = pl_now_us(),
                            .done = done,
                            .arg = arg };

@@ -19,6 +19,7 @@ struct cache;
 struct capacity;
 struct instance;
 struct instances;
+struct lending;
 struct loop;
 struct runtimes;
 struct templates;
@@ -33,6 +34,7 @@ struct bringup_parts {
     struct instances *instances;
     struct templates *templates;
     const struct runtimes *runtimes;
+    const struct lending *lending;
 };
 
 struct bringup_result {
@@ -42,8 +44,9 @@ struct bringup_result {
 /* Once after a bringup_start() that returned PL_OK, never from inside it; 'result' NULL: 'err' says why not. */
 typedef void bringup_done_fn(void *arg, const struct bringup_result *result, const struct pl_err *err);
 
+/* 'router': who will borrow it (lending.h) if it may; NULL: a trial, which nobody borrows. */
 PL_MUST_CHECK enum pl_code bringup_start(const struct bringup_parts *parts,
-                                         const struct Pilotlight__Internal__V1__VariantSpec *spec, bool trial,
+                                         const struct Pilotlight__Internal__V1__VariantSpec *spec, const char *router,
                                          bringup_done_fn *done, void *arg, struct bringup **out, struct pl_err *err);
 /* 'done' is not called; whatever was started ends. */
 void bringup_cancel(struct bringup *b);

@@ -99,8 +99,7 @@ void instance_kill(struct instance *in, const char *why)
         child_kill(&in->child);
 }
 
-/* The runner exits at end of file. */
-static void let_exit(struct instance *in)
+void instance_let_exit(struct instance *in)
 {
     channel_close(&in->channel);
     loop_timer_set(in->all->loop, &in->timer, pl_now_ms() + in->exit_grace_ms);
@@ -120,6 +119,8 @@ static void release(struct instance *in)
     cache_give(in->model);
     cache_give(in->code);
     rpc_bytes_unref(in->start.load);
+    pl_close_p(&in->direct_fd);
+    free(in->how);
     free(in->router);
     free(in->endpoint);
     free(in->variant);
@@ -186,6 +187,8 @@ static void tell_of_death(struct instance *in, const char *reason)
         tell_starter_of_death(in, reason);
     if (in->request.done)
         tell_caller_of_death(in, reason);
+    if (in->borrower && in->all->observer.ended)
+        in->all->observer.ended(in->all->observer.arg, in, reason);
     if (news && in->all->observer.died)
         in->all->observer.died(in->all->observer.arg, in, reason);
     for (struct instance_stop *s; (s = list_first(&in->stops, struct instance_stop, link));) {
@@ -212,14 +215,10 @@ void instance_end(struct instance *in, const char *reason)
     release(in);
 }
 
-void instance_exited(struct child *c, int status, const char *how)
+void instance_over(struct instance *in, const char *how)
 {
-    struct instance *in = PL_CONTAINER(c, struct instance, child);
     char reason[512];
 
-    (void)status;
-    loop_timer_clear(in->all->loop, &in->timer);
-    channel_close(&in->channel);
     instance_log_close(&in->log);
     if (in->role == INSTANCE_TEMPLATE)
         spawn_clear(in->all->spawner, in->seat);
@@ -227,6 +226,17 @@ void instance_exited(struct child *c, int status, const char *how)
     in->seat = NULL;
     death_reason(in, how, reason, sizeof(reason));
     instance_end(in, reason);
+}
+
+void instance_exited(struct child *c, int status, const char *how)
+{
+    struct instance *in = PL_CONTAINER(c, struct instance, child);
+
+    (void)status;
+    loop_timer_clear(in->all->loop, &in->timer);
+    channel_close(&in->channel);
+    if (!instance_ask_for_last_lines(in, how))
+        instance_over(in, how);
 }
 
 /* ---- limits in time ---- */
@@ -260,8 +270,12 @@ void instance_time_over(struct loop_timer *t)
 {
     struct instance *in = PL_CONTAINER(t, struct instance, timer);
 
-    if (in->closed_itself)
+    if (in->how)
+        instance_printed(in, 0);
+    else if (in->closed_itself)
         instance_kill(in, "killed: it closed its connection");
+    else if (in->state == INSTANCE_BUSY && !in->request.done)
+        instance_kill(in, "killed: it kept the request of a router that went away");
     else if (in->start.done)
         start_too_long(in);
     else if (in->request.done && pl_now_ms() >= in->request.deadline_ms)
@@ -278,14 +292,14 @@ static void become_ready(struct instance *in)
 {
     loop_timer_clear(in->all->loop, &in->timer);
     in->start_us = pl_now_us() - in->start.asked_us;
-    instance_move(in, INSTANCE_IDLE, "loaded");
+    instance_free_again(in, "loaded");
     log_info("instance_started", LOG_STR("endpoint", in->endpoint), LOG_STR("variant", in->variant),
              LOG_STR("instance", in->id_text), LOG_INT("pid", in->child.pid), LOG_INT("start_us", in->start_us),
              LOG_INT("load_us", in->facts.load_us), LOG_STR("role", roles[in->role]));
     tell_started(in, NULL);
 }
 
-static void lied(struct instance *in, const char *what)
+void instance_lied(struct instance *in, const char *what)
 {
     char why[192];
 
@@ -299,7 +313,7 @@ static void on_failed(struct instance *in, const uint8_t *payload, size_t len)
     const char *wrong;
 
     if (!answer_read_error(payload, len, &said, &wrong)) {
-        lied(in, wrong);
+        instance_lied(in, wrong);
         return;
     }
     (void)pl_fail_reason(&err, PL_PRECONDITION, "MODEL_NOT_LOADED", NULL, "model did not load: %.960s", said.message);
@@ -307,7 +321,7 @@ static void on_failed(struct instance *in, const uint8_t *payload, size_t len)
         cache_drop_forests(in->model);
     in->told = true;
     instance_move(in, INSTANCE_STOPPING, err.message);
-    let_exit(in);
+    instance_let_exit(in);
     tell_started(in, &err);
 }
 
@@ -316,12 +330,23 @@ static void on_loaded(struct instance *in, const uint8_t *payload, size_t len)
     const char *wrong;
 
     if (!answer_read_loaded(payload, len, &in->facts, &wrong)) {
-        lied(in, wrong);
+        instance_lied(in, wrong);
         return;
     }
     if (in->facts.forest_damaged)
         cache_drop_forests(in->model);
     become_ready(in);
+}
+
+void instance_free_again(struct instance *in, const char *why)
+{
+    struct instances_observer *o = &in->all->observer;
+
+    instance_move(in, INSTANCE_IDLE, why);
+    if (in->take_back)
+        instance_take_back(in);
+    else if (!in->borrower && !in->start.done && o->idle)
+        o->idle(o->arg, in);
 }
 
 /* The request is over and the instance is fit for another, unless it was told to stop meanwhile. */
@@ -333,11 +358,11 @@ static void request_over(struct instance *in)
         instance_log_catch_up(&in->log);
     in->log.request = 0;
     if (in->state == INSTANCE_STOPPING) {
-        let_exit(in);
+        instance_let_exit(in);
         return;
     }
     loop_timer_clear(in->all->loop, &in->timer);
-    instance_move(in, INSTANCE_IDLE, "answered");
+    instance_free_again(in, "answered");
 }
 
 static void on_error(struct instance *in, const uint8_t *payload, size_t len)
@@ -346,7 +371,7 @@ static void on_error(struct instance *in, const uint8_t *payload, size_t len)
     const char *wrong;
 
     if (!answer_read_error(payload, len, &err, &wrong)) {
-        lied(in, wrong);
+        instance_lied(in, wrong);
         return;
     }
     request_over(in);
@@ -372,7 +397,7 @@ static bool on_result(struct instance *in, uint8_t *payload, size_t len)
         tell_invoked(in, NULL, 0, &err);
         return false;
     case ANSWER_LIE:
-        lied(in, wrong);
+        instance_lied(in, wrong);
         return false;
     }
     return false;
@@ -389,6 +414,8 @@ static void channel_answered(struct channel *ch, enum frame_kind kind, uint8_t *
         on_failed(in, payload, len);
     else if (kind == FRAME_ERROR)
         on_error(in, payload, len);
+    else if (kind == FRAME_DETACHED)
+        instance_let_go(in, len);
     else
         handed_on = on_result(in, payload, len);
     if (!handed_on)
@@ -402,7 +429,7 @@ static void channel_broken(struct channel *ch, bool lie, const char *why)
     struct instance *in = PL_CONTAINER(ch, struct instance, channel);
 
     if (lie) {
-        lied(in, why);
+        instance_lied(in, why);
         return;
     }
     in->closed_itself = true;
@@ -462,13 +489,13 @@ void instance_stop(struct instance *in, const char *reason, int64_t grace_ms, st
         instance_kill(in, reason);
     } else if (in->state == INSTANCE_IDLE) {
         instance_move(in, INSTANCE_STOPPING, reason);
-        let_exit(in);
+        instance_let_exit(in);
     } else if (in->state == INSTANCE_BUSY) {
         int64_t until_ms = pl_now_ms() + grace_ms;
 
         instance_move(in, INSTANCE_STOPPING, reason);
-        loop_timer_set(in->all->loop, &in->timer,
-                       until_ms < in->request.deadline_ms ? until_ms : in->request.deadline_ms);
+        if (until_ms < in->timer.at_ms)
+            loop_timer_set(in->all->loop, &in->timer, until_ms);
     } else {
         instance_kill(in, "killed: told to stop before it was ready");
     }

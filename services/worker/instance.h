@@ -8,9 +8,13 @@
  * it hears how it died. That is how a crash, a lie, a hang and a cancelled caller end. Only a timeout is answered
  * before the death, because its answer does not depend on it.
  *
+ * A router on this machine may borrow it: instance_lend() makes a socket by which it hands requests to the instance
+ * itself. Those are not seen here: the state says what the worker knows of. instance_unlend() takes it back, and until
+ * the instance has let go of what it was given there, it is BUSY.
+ *
  * Threads: with the turn.  Memory: 'instances' owns them all; a struct instance lives until its death has been told, so
  * a pointer may be kept from 'done' of its start until 'died' or the end of its stop. Fields are read by others,
- * written by instance.c only (memory: memory_use.c; router: who answers its starter). */
+ * written by instance*.c only (memory: memory_use.c; router: who answers its starter). */
 #ifndef WORKER_INSTANCE_H
 #define WORKER_INSTANCE_H
 
@@ -25,6 +29,7 @@
 #include <stdint.h>
 #include <uthash.h>
 
+struct borrower;
 struct cache_item;
 struct copies;
 struct instances;
@@ -38,7 +43,7 @@ enum instance_state {
     INSTANCE_STARTING, /* its process is being made                                 */
     INSTANCE_LOADING,  /* it has been told what to load                             */
     INSTANCE_IDLE,     /* it can take a request                                     */
-    INSTANCE_BUSY,     /* exactly one request                                       */
+    INSTANCE_BUSY,     /* exactly one request, or it is being taken back            */
     INSTANCE_STOPPING, /* no new request enters; one in flight may end, or a kill has been sent */
     INSTANCE_DEAD,     /* reaped; nobody has been told yet                          */
     INSTANCE_STATE_COUNT
@@ -101,6 +106,7 @@ struct instance {
         void *arg;
         int64_t asked_us;
         int timeout_ms;
+        bool direct;
         struct rpc_bytes *load; /* the question, until it has been asked */
         struct pl_err failed;   /* it never had a process */
     } start;
@@ -119,24 +125,33 @@ struct instance {
     int64_t served;
     uint64_t questions;
 
-    int64_t stop_deadline_ms;
-    struct list stops; /* struct instance_stop */
+    struct borrower *borrower; /* who has its direct socket (lending.h); NULL: nobody */
+    bool take_back;            /* it has been lent before, and may not know yet that it is no more */
+    int direct_fd;             /* the router's end of a socket that went with LOAD; -1: none, or lent */
+    int invoke_timeout_ms;     /* the longest that a request may last that we do not see */
+    char *how;                 /* it died so; its last lines are being asked about */
+    struct list stops;         /* struct instance_stop */
 
     int64_t estimate_bytes; /* what it was admitted with; it counts until it has been measured */
     struct {
         int64_t used_bytes; /* its proportional share; 0 = not yet measured */
         int64_t own_bytes;  /* what nobody shares */
-        int64_t at_ms;      /* of the measurement, and what it had served by then */
-        int64_t served;
+        int64_t at_ms;      /* of the measurement, and what it had served and run by then */
+        int64_t served, cpu_us;
         int64_t told_bytes; /* what routers were told last */
     } memory;
 };
 
-/* For those who report. 'died': told of every end that nobody asked for of one that serves. 'changed': there are more
- * or fewer that can serve; not called for each request. */
+/* For those who report; each may be NULL. 'died': told of every end that nobody asked for of one that serves. 'changed':
+ * there are more or fewer that can serve; not called for each request. */
 struct instances_observer {
     void (*died)(void *arg, const struct instance *in, const char *reason);
     void (*changed)(void *arg);
+    /* It has nothing to do, and nobody has borrowed it. */
+    void (*idle)(void *arg, struct instance *in);
+    /* Of one that is lent: it has printed something (instance_printed() is to be called), and it is dead. */
+    void (*prints)(void *arg, struct instance *in);
+    void (*ended)(void *arg, struct instance *in, const char *reason);
     void *arg;
 };
 
@@ -165,6 +180,7 @@ struct instance_start {
     enum instance_role role;
     struct copies *copies; /* with SERVES: of the template that makes its process; NULL: none */
     int template_fd;       /* with TEMPLATE: its end of its control socket; taken over */
+    bool direct;           /* its starter will borrow it: its socket goes with LOAD */
     int64_t asked_us;
     int64_t estimate_bytes;
     instance_started_fn *done;
@@ -182,6 +198,16 @@ PL_MUST_CHECK enum pl_code instance_invoke(struct instance *in, struct rpc_bytes
                                            struct pl_err *err);
 /* The caller went away: 'done' is not called any more, and the instance is killed. */
 void instance_cancel_invoke(struct instance *in);
+
+/* An idle one that nobody has borrowed: 'out_fd' is the router's end of its direct socket, non-blocking, the
+ * receiver's. */
+PL_MUST_CHECK enum pl_code instance_lend(struct instance *in, struct borrower *to, int *out_fd, struct pl_err *err);
+/* Its borrower is gone. Harmless when it is not lent. */
+void instance_unlend(struct instance *in);
+/* What it has printed was printed for this request (0: for none): read it now. Answers 'prints'; harmless otherwise. */
+void instance_printed(struct instance *in, uint64_t request_id);
+/* Its borrower wants it dead, and why. */
+void instance_condemn(struct instance *in, const char *why);
 
 /* Ends it: at once when idle, after the request in flight when busy, by SIGKILL after 'grace_ms'. 's' (may be NULL)
  * hears of the end. Any number of times. */

@@ -152,7 +152,17 @@ static void resume(struct loop_timer *t)
     struct instance_log *g = PL_CONTAINER(t, struct instance_log, resume);
 
     count_window(g);
-    loop_fd_want(g->loop, &g->watch, EPOLLIN);
+    if (!g->asked)
+        loop_fd_want(g->loop, &g->watch, EPOLLIN);
+}
+
+/* After reading: a chatterbox waits for the next second. */
+static void go_on(struct instance_log *g)
+{
+    if (g->watch.fd < 0 || g->bytes < INSTANCE_LOG_BYTES)
+        return;
+    loop_fd_want(g->loop, &g->watch, 0);
+    loop_timer_set(g->loop, &g->resume, g->window_ms + SECOND_MS);
 }
 
 static void ready(struct loop_fd *f, uint32_t events)
@@ -160,11 +170,28 @@ static void ready(struct loop_fd *f, uint32_t events)
     struct instance_log *g = PL_CONTAINER(f, struct instance_log, watch);
 
     (void)events;
-    read_some(g);
-    if (g->watch.fd < 0 || g->bytes < INSTANCE_LOG_BYTES)
+    if (g->asks_whose && g->asks_whose(g)) {
+        g->asked = true;
+        loop_fd_remove(g->loop, &g->watch);
         return;
-    loop_fd_want(g->loop, &g->watch, 0);
-    loop_timer_set(g->loop, &g->resume, g->window_ms + SECOND_MS);
+    }
+    read_some(g);
+    go_on(g);
+}
+
+void instance_log_resume(struct instance_log *g)
+{
+    struct pl_err err;
+
+    if (!g->asked)
+        return;
+    g->asked = false;
+    if (g->watch.fd < 0)
+        return;
+    if (loop_fd_add(g->loop, &g->watch, EPOLLIN, &err) == PL_OK)
+        go_on(g);
+    else
+        shut(g);
 }
 
 enum pl_code instance_log_open(struct instance_log *g, struct loop *l, int fd, struct pl_err *err)

@@ -28,10 +28,14 @@ struct instance_log {
     struct log_store *store; /* NULL: a zygote's, which go into the worker's own log */
     const char *endpoint, *variant, *instance_text;
     uint64_t instance, request;
+    /* There is something, and 'request' may not be the one that it belongs to. True: nothing is read until
+     * instance_log_resume(). NULL: never. */
+    bool (*asks_whose)(struct instance_log *g);
 
     struct loop *loop;
     struct loop_fd watch;     /* -1: closed */
     struct loop_timer resume; /* set while too much came */
+    bool asked;               /* whose it is; not watched meanwhile */
     size_t len;
     unsigned pieces;   /* of the line that goes on */
     int64_t window_ms; /* start of the second that is counted */
@@ -48,7 +52,9 @@ PL_MUST_CHECK enum pl_code instance_log_open(struct instance_log *g, struct loop
 void instance_log_say(struct instance_log *g, const char *line);
 /* Reads what is in the pipe now, so that it is kept under the request that is still set. Harmless when closed. */
 void instance_log_catch_up(struct instance_log *g);
-/* The same, then closes it. Harmless when closed. */
+/* It is known whose, or does not matter any more. Harmless when nothing was asked. */
+void instance_log_resume(struct instance_log *g);
+/* The same as instance_log_catch_up(), then closes it. Harmless when closed. */
 void instance_log_close(struct instance_log *g);
 
 #endif

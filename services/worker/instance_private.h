@@ -1,5 +1,5 @@
-/* instance_private - what instance.c and instance_start.c share: the table of instances, and the only ways by which one
- * moves and ends. */
+/* instance_private - what instance.c, instance_start.c and instance_lend.c share: the table of instances, and the only
+ * ways by which one moves and ends. */
 #ifndef WORKER_INSTANCE_PRIVATE_H
 #define WORKER_INSTANCE_PRIVATE_H
 
@@ -30,6 +30,25 @@ void instance_exited(struct child *c, int status, const char *how);
 /* Of instance->timer, and of its channel. */
 void instance_time_over(struct loop_timer *t);
 extern const struct channel_events instance_channel_events;
+
+/* The runner exits at end of file. */
+void instance_let_exit(struct instance *in);
+/* It has nothing to do any more, in a state from which it may become IDLE. */
+void instance_free_again(struct instance *in, const char *why);
+/* The host cannot believe it. */
+void instance_lied(struct instance *in, const char *what);
+
+/* instance_lend.c */
+PL_MUST_CHECK bool instance_make_direct(int *out_ours, int *out_its);
+void instance_take_back(struct instance *in); /* IDLE, and perhaps it does not know that it is not lent any more */
+void instance_let_go(struct instance *in, size_t len); /* it has answered DETACH */
+/* Asks whose its last lines are, where that has to be asked; true: instance_printed() ends it. */
+bool instance_ask_for_last_lines(struct instance *in, const char *how);
+/* Of struct instance_log. */
+bool instance_asks_whose(struct instance_log *g);
+
+/* instance.c: it is dead, and its last lines have been read. */
+void instance_over(struct instance *in, const char *how);
 
 /* instance_start.c: its process is not wanted any more, or will not come: it ends soon, never from inside. */
 void instance_never_was(struct instance *in);

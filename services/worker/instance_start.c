@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DEFAULT_INVOKE_TIMEOUT_MS 60000
+
 static struct rpc_bytes *load_request(const struct instance *in, const Pilotlight__Internal__V1__VariantSpec *spec)
 {
     Pilotlight__Internal__V1__LoadRequest m = PILOTLIGHT__INTERNAL__V1__LOAD_REQUEST__INIT;
@@ -104,6 +106,16 @@ static enum pl_code connect_to(struct instance *in, const struct spawned *p, str
     return code;
 }
 
+/* The socket of its starter goes along, where that will borrow it. */
+static void ask_to_load(struct instance *in)
+{
+    int its = -1;
+
+    if (in->start.direct && !instance_make_direct(&in->direct_fd, &its))
+        its = -1;
+    channel_ask_with(&in->channel, FRAME_LOAD, ++in->questions, pl_take(in->start.load), its);
+}
+
 static void made(struct spawn *w, const struct spawned *p, const struct pl_err *err)
 {
     struct instance *in = PL_CONTAINER(w, struct instance, spawn);
@@ -117,7 +129,7 @@ static void made(struct spawn *w, const struct spawned *p, const struct pl_err *
         failed(in, &no_descriptor);
     } else {
         instance_move(in, INSTANCE_LOADING, "has its process");
-        channel_ask(&in->channel, FRAME_LOAD, ++in->questions, pl_take(in->start.load));
+        ask_to_load(in);
     }
 }
 
@@ -144,6 +156,9 @@ static struct instance *instance_new(struct instances *all, const struct instanc
     in->start.arg = s->arg;
     in->start.asked_us = s->asked_us;
     in->start.timeout_ms = s->spec->start_timeout_ms;
+    in->start.direct = s->direct;
+    in->invoke_timeout_ms = s->spec->invoke_timeout_ms > 0 ? s->spec->invoke_timeout_ms : DEFAULT_INVOKE_TIMEOUT_MS;
+    in->direct_fd = -1;
     in->timer.fire = instance_time_over;
     in->gone.fire = gone;
     in->spawn.made = made;
@@ -153,6 +168,7 @@ static struct instance *instance_new(struct instances *all, const struct instanc
     in->log.instance = in->id;
     in->log.instance_text = in->id_text;
     in->log.store = all->logs;
+    in->log.asks_whose = instance_asks_whose;
     in->prints = s->runtime->own_code;
     in->exit_grace_ms = s->runtime->exit_grace_ms;
     in->since_ms = pl_now_ms();

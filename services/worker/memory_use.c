@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define TICK_MS    1000
@@ -77,12 +78,28 @@ static bool sample(pid_t pid, struct memory_sample *out)
     return memory_use_parse(text, out);
 }
 
+static int64_t cpu_us(pid_t pid)
+{
+    struct timespec t;
+    clockid_t clock;
+
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) != 0)
+        return 0;
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static void take(struct instance *in, const struct memory_sample *s)
+{
+    instance_measured(in, s->used_bytes, s->own_bytes);
+    in->memory.cpu_us = cpu_us(in->child.pid);
+}
+
 void memory_use_measure(struct instance *in)
 {
     struct memory_sample s;
 
     if (in->child.watch.fd >= 0 && sample(in->child.pid, &s))
-        instance_measured(in, s.used_bytes, s.own_bytes);
+        take(in, &s);
 }
 
 /* ---- many ---- */
@@ -112,8 +129,14 @@ static void done(struct loop_job *j)
         struct instance *in = instances_find_any(m->all, one->id);
 
         if (one->good && in && in->child.pid == one->pid)
-            instance_measured(in, one->sample.used_bytes, one->sample.own_bytes);
+            take(in, &one->sample);
     }
+}
+
+/* Of one that is lent its work is seen by the time that its process has run. */
+static bool has_worked(const struct instance *in)
+{
+    return in->served > in->memory.served || (in->borrower && cpu_us(in->child.pid) > in->memory.cpu_us);
 }
 
 static bool is_due(const struct instance *in, int64_t now_ms)
@@ -122,7 +145,7 @@ static bool is_due(const struct instance *in, int64_t now_ms)
         return false;
     if (in->memory.used_bytes == 0)
         return in->state == INSTANCE_BUSY || now_ms - in->since_ms >= SETTLED_MS;
-    return now_ms - in->memory.at_ms >= (in->served > in->memory.served ? ACTIVE_MS : IDLE_MS);
+    return now_ms - in->memory.at_ms >= (has_worked(in) ? ACTIVE_MS : IDLE_MS);
 }
 
 static void choose(struct instance *in, void *arg)

@@ -18,6 +18,9 @@ const struct config_row worker_config_rows[] = {
                   "name of this host, unique among worker hosts; empty for the machine's name"),
     CONFIG_STRING(struct worker_config, advertise, "advertise", NULL,
                   "gRPC target under which routers and control reach this host; empty for the first of 'listen'"),
+    CONFIG_STRING(struct worker_config, direct_socket, "direct_socket", NULL,
+                  "unix socket on which routers of this machine that run as the same user borrow instances, to hand "
+                  "requests to them without a hop through the worker; empty for none"),
     CONFIG_STRING(struct worker_config, cache_dir, "cache_dir", "/var/cache/pilotlight",
                   "folder of fetched and unpacked artifacts; one worker uses it at a time"),
     CONFIG_BYTES(struct worker_config, cache_limit_bytes, "cache_limit", "20GiB", 1 * MIB, 1024 * TIB,
@@ -107,6 +110,9 @@ enum pl_code worker_config_check(const void *config, struct pl_err *err)
 
     if (c->cache_dir[0] != '/')
         return pl_fail(err, PL_INVALID, "cache_dir", "cache_dir: '%s' is not an absolute path", c->cache_dir);
+    if (c->direct_socket[0] && c->direct_socket[0] != '/')
+        return pl_fail(err, PL_INVALID, "direct_socket", "direct_socket: '%s' is not an absolute path",
+                       c->direct_socket);
     if (c->logs_dir[0] && c->logs_dir[0] != '/')
         return pl_fail(err, PL_INVALID, "logs.dir", "logs.dir: '%s' is not an absolute path", c->logs_dir);
     if (c->runner[0] && c->runner[0] != '/')

@@ -12,9 +12,10 @@
 
 struct worker_config {
     struct service_config base;
-    char *control;   /* gRPC target of control; "" = no membership, routers know this host by their own config */
-    char *host_id;   /* "" = the machine's name                                                                  */
-    char *advertise; /* gRPC target under which others reach this host; "" = the first address it listens on     */
+    char *control;       /* gRPC target of control; "" = no membership, routers know this host by their own config */
+    char *host_id;       /* "" = the machine's name                                                                  */
+    char *advertise;     /* gRPC target under which others reach this host; "" = the first address it listens on     */
+    char *direct_socket; /* "" = no router of this machine gets sockets of instances */
     char *cache_dir;
     int64_t cache_limit_bytes;
     int64_t memory_bytes; /* offered to instances together; 0 = what the machine has */

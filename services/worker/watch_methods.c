@@ -128,6 +128,7 @@ static bool send_snapshot(struct watcher *v)
     s.load = &load;
     s.n_runtimes = v->all->options.runtime_count;
     s.runtimes = (char **)v->all->options.runtimes;
+    s.direct_socket = (char *)(uintptr_t)v->all->options.direct_socket;
     m.event_case = PILOTLIGHT__INTERNAL__V1__WATCH_INSTANCES_RESPONSE__EVENT_SNAPSHOT;
     m.snapshot = &s;
     sent = send(v, &m);

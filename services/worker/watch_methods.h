@@ -21,7 +21,8 @@ struct watchers;
 struct worker_stats;
 
 struct watchers_options {
-    const char *host_id; /* not copied */
+    const char *host_id;       /* not copied */
+    const char *direct_socket; /* where its instances are lent; "" = nowhere. Not copied */
     struct routers *routers;
     int64_t host_epoch;
     int64_t orphan_ms;

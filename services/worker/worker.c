@@ -8,6 +8,7 @@
 #include "cache.h"
 #include "capacity.h"
 #include "instance.h"
+#include "lending.h"
 #include "log/log.h"
 #include "logs/store.h"
 #include "loop/loop.h"
@@ -45,9 +46,10 @@ struct worker {
     struct rpc_server *server;
     struct membership *membership; /* NULL: no control configured */
     char *host_id;
-    int64_t drain_ms;
+    int64_t drain_ms, drain_until_ms;
     atomic_bool ready;
     /* What a drain still waits for. */
+    bool instances_told;
     bool server_drained, left_control, artifacts_idle, forests_idle;
     struct loop_timer recheck;
     struct loop_timer notice; /* until the server drains */
@@ -116,16 +118,6 @@ static bool all_gone(const struct worker *w)
            log_store_idle(w->parts.logs);
 }
 
-static void recheck(struct loop_timer *t)
-{
-    struct worker *w = PL_CONTAINER(t, struct worker, recheck);
-
-    if (all_gone(w))
-        w->drained(w->drained_arg);
-    else
-        loop_timer_set(w->parts.loop, t, pl_now_ms() + RECHECK_MS);
-}
-
 static void stop_one(struct instance *in, void *arg)
 {
     (void)arg;
@@ -139,16 +131,37 @@ static void left_control(void *arg)
     w->left_control = true;
 }
 
-/* No request is left: instances may go. Control hears only now that the host leaves: routers part with a host that has
- * left, and with the calls that it has. */
+/* No call of ours is left; those of routers that have borrowed instances end before they give them back. Control hears
+ * only now that the host leaves: routers part with a host that has left, and with the calls that it has. */
+static void stop_instances(struct worker *w)
+{
+    struct instances *all = w->parts.bringup.instances;
+    bool at_work = lending_borrowers(w->parts.lending) > 0 || instances_count_in(all, INSTANCE_BUSY) > 0;
+
+    if (w->instances_told || (at_work && pl_now_ms() < w->drain_until_ms))
+        return;
+    w->instances_told = true;
+    if (w->membership)
+        membership_leave(w->membership, left_control, w);
+    instances_each(all, stop_one, NULL);
+}
+
+static void recheck(struct loop_timer *t)
+{
+    struct worker *w = PL_CONTAINER(t, struct worker, recheck);
+
+    stop_instances(w);
+    if (all_gone(w))
+        w->drained(w->drained_arg);
+    else
+        loop_timer_set(w->parts.loop, t, pl_now_ms() + RECHECK_MS);
+}
+
 static void server_drained(void *arg)
 {
     struct worker *w = arg;
 
     w->server_drained = true;
-    if (w->membership)
-        membership_leave(w->membership, left_control, w);
-    instances_each(w->parts.bringup.instances, stop_one, NULL);
     loop_timer_set(w->parts.loop, &w->recheck, pl_now_ms());
 }
 
@@ -186,6 +199,8 @@ void worker_drain(struct worker *w, void (*drained)(void *arg), void *arg)
     w->drained_arg = arg;
     w->parts.draining = true;
     w->left_control = !w->membership;
+    w->drain_until_ms = pl_now_ms() + w->drain_ms;
+    lending_shut(w->parts.lending);
     watched = watchers_tell_drain(w->parts.watchers);
     artifacts_shut(w->parts.bringup.artifacts, artifacts_idle, w);
     forests_shut(w->parts.bringup.forests, forests_idle, w);
@@ -207,6 +222,27 @@ static void on_changed(void *arg)
 
     metrics_set(w->stats.cache_bytes, cache_bytes(w->parts.bringup.cache));
     watchers_changed(w->parts.watchers);
+}
+
+static void on_idle(void *arg, struct instance *in)
+{
+    struct worker *w = arg;
+
+    lending_offer(w->parts.lending, in);
+}
+
+static void on_prints(void *arg, struct instance *in)
+{
+    struct worker *w = arg;
+
+    lending_prints(w->parts.lending, in);
+}
+
+static void on_ended(void *arg, struct instance *in, const char *reason)
+{
+    struct worker *w = arg;
+
+    lending_ended(w->parts.lending, in, reason);
 }
 
 static enum pl_code start_logs(struct worker *w, const struct worker_config *c, struct pl_err *err)
@@ -259,7 +295,18 @@ static void raise_descriptor_limit(int64_t instances)
         log_warn("few_descriptors", LOG_UINT("limit", limit), LOG_UINT("wanted", wanted));
 }
 
-static void start_instances(struct worker *w, const struct worker_config *c)
+static enum pl_code start_lending(struct worker *w, const struct worker_config *c, struct pl_err *err)
+{
+    struct lending_options o = { .path = c->direct_socket,
+                                 .instances = w->parts.bringup.instances,
+                                 .routers = w->parts.routers,
+                                 .host_id = w->host_id,
+                                 .host_epoch = w->parts.host_epoch };
+
+    return lending_start(&w->parts.lending, w->parts.loop, &o, err);
+}
+
+static enum pl_code start_instances(struct worker *w, const struct worker_config *c, struct pl_err *err)
 {
     struct bringup_parts *b = &w->parts.bringup;
     struct watchers_options watch = { .host_id = w->host_id,
@@ -277,7 +324,9 @@ static void start_instances(struct worker *w, const struct worker_config *c)
                                            .stats = &w->stats,
                                            .keep_ms = c->templates_keep_ms,
                                            .limit = c->templates_limit };
-    struct instances_observer observer = { .died = on_died, .changed = on_changed, .arg = w };
+    struct instances_observer observer = {
+        .died = on_died, .changed = on_changed, .idle = on_idle, .prints = on_prints, .ended = on_ended, .arg = w
+    };
 
     b->instances = instances_new(w->parts.loop, w->spawner, w->parts.logs, w->parts.host_epoch);
     b->capacity = capacity_new(w->parts.loop, b->instances, &memory);
@@ -285,8 +334,13 @@ static void start_instances(struct worker *w, const struct worker_config *c)
     templates.instances = b->instances;
     templates.capacity = b->capacity;
     b->templates = templates_new(w->parts.loop, &templates);
+    if (start_lending(w, c, err) != PL_OK)
+        return err->code;
+    b->lending = w->parts.lending;
+    watch.direct_socket = lending_path(w->parts.lending);
     w->parts.watchers = watchers_new(w->parts.loop, b->instances, b->capacity, &watch);
     instances_observe(b->instances, &observer);
+    return PL_OK;
 }
 
 static enum pl_code start_server(struct worker *w, struct rpc *r, const struct worker_config *c, struct pl_err *err)
@@ -352,12 +406,7 @@ enum pl_code worker_start(struct worker **out, struct loop *l, struct rpc *r, st
     w->parts.routers = routers_new();
     worker_stats_init(&w->stats, m);
     raise_descriptor_limit(c->instance_limit);
-    if (start_disk(w, c, err) != PL_OK) {
-        worker_free(w);
-        return err->code;
-    }
-    start_instances(w, c);
-    if (start_server(w, r, c, err) != PL_OK) {
+    if (start_disk(w, c, err) != PL_OK || start_instances(w, c, err) != PL_OK || start_server(w, r, c, err) != PL_OK) {
         worker_free(w);
         return err->code;
     }
@@ -374,6 +423,7 @@ void worker_free(struct worker *w)
     membership_free(w->membership);
     rpc_server_free(w->server);
     watchers_free(w->parts.watchers);
+    lending_free(w->parts.lending);
     routers_free(w->parts.routers);
     templates_free(b->templates);
     capacity_free(b->capacity);

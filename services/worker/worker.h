@@ -7,12 +7,14 @@
  *       capacity     is there room
  *       instance     states, the one request, the end spawn: how a process is made   channel, answer: what it says
  *       instance_log what it prints -> logs/: kept on disk, read by log_methods
+ *   lending          routers on this machine get sockets of their own to their instances
  *   watch_methods    WatchInstances: routers hear of changes; without routers idle instances stop
  *   membership       heartbeats to control
  *
  * A warm request: Invoke arrives raw; three fields are scanned (worker_methods), the instance is found by its id, the
  * bytes go out behind a frame header (channel), RESULT comes back, is checked (answer), gets the host's timing appended
- * and is the reply. Nothing of it is copied or unpacked.
+ * and is the reply. Nothing of it is copied or unpacked. From a router on this machine it does not come here at all:
+ * the instance has been lent to it (lending.h).
  *
  * Threads: with the turn.  Memory: worker_free() frees all, after 'drained'. */
 #ifndef WORKER_WORKER_H
@@ -28,6 +30,7 @@ struct artifacts;
 struct cache;
 struct capacity;
 struct instances;
+struct lending;
 struct log_store;
 struct routers;
 struct loop;
@@ -52,6 +55,7 @@ struct worker_parts {
     int64_t host_epoch;
     struct routers *routers;
     struct list bringups; /* StartInstance and PrepareModel that have not been answered */
+    struct lending *lending;
     bool draining;
 };
 

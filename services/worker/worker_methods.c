@@ -6,6 +6,7 @@
 #include "bringup.h"
 #include "cache.h"
 #include "instance.h"
+#include "lending.h"
 #include "log_methods.h"
 #include "memory_use.h"
 #include "pilotlight/internal/v1/worker.pb-c.h"
@@ -78,7 +79,7 @@ static void begin(struct rpc_call *call, struct worker_parts *w, const Pilotligh
         c->start_key = start->start_key;
         c->router = pl_strdup(start->router_id);
     }
-    if (bringup_start(&w->bringup, spec, !start, done, c, &c->bringup, &err) != PL_OK) {
+    if (bringup_start(&w->bringup, spec, c->router, done, c, &c->bringup, &err) != PL_OK) {
         metrics_add(w->stats->start_failures, 1);
         rpc_fail(call, &err);
         bringup_call_free(c);
@@ -122,6 +123,7 @@ static void started(void *arg, const struct bringup_result *r, const struct pl_e
     }
     r->instance->start_key = start_key;
     r->instance->router = pl_take(router);
+    lending_offer(w->lending, r->instance);
     count_start(w->stats, &r->instance->facts);
     metrics_add(w->stats->template_starts, r->instance->spawn.copied);
     metrics_observe_us(w->stats->start_seconds, r->instance->start_us);

@@ -328,9 +328,9 @@ bool http_app_alive(const struct http_app *app)
     return app->program.pid != 0;
 }
 
-bool http_app_idle(struct http_app *app, int fd, struct pl_err *err)
+bool http_app_idle(struct http_app *app, const int *fds, unsigned count, struct pl_err *err)
 {
-    if (http_program_wait(&app->program, fd, POLLIN, INT64_MAX) == HTTP_WAIT_READY)
+    if (http_program_wait_any(&app->program, fds, count) == HTTP_WAIT_READY)
         return true;
     (void)program_ended(app, err);
     return false;

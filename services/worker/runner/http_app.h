@@ -40,8 +40,8 @@ struct http_app_spec {
 PL_MUST_CHECK enum pl_code http_app_open(struct http_app **out, const struct http_app_spec *spec, struct pl_err *err);
 void http_app_close(struct http_app *app);
 
-/* Waits until 'fd' can be read; false: the program has ended, and 'err' says how. */
-PL_MUST_CHECK bool http_app_idle(struct http_app *app, int fd, struct pl_err *err);
+/* Waits until one of 'fds' (HTTP_WAIT_FDS at most) can be read; false: the program has ended, and 'err' says how. */
+PL_MUST_CHECK bool http_app_idle(struct http_app *app, const int *fds, unsigned count, struct pl_err *err);
 
 /* False: the program has ended; there is nobody left to ask. */
 bool http_app_alive(const struct http_app *app);

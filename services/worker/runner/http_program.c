@@ -3,6 +3,7 @@
 #include "base/time.h"
 #include "refuse.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -117,9 +118,8 @@ static bool time_left(int64_t until_ms, struct timespec *out)
     return until_ms != INT64_MAX;
 }
 
-enum http_wait http_program_wait(struct http_program *p, int fd, short events, int64_t until_ms)
+static enum http_wait wait_for(struct http_program *p, struct pollfd *fds, unsigned count, int64_t until_ms)
 {
-    struct pollfd f = { .fd = fd, .events = events };
     struct timespec left;
     sigset_t none;
 
@@ -131,12 +131,29 @@ enum http_wait http_program_wait(struct http_program *p, int fd, short events, i
         reap(p);
         if (p->pid == 0)
             return HTTP_WAIT_GONE;
-        n = ppoll(&f, 1, limited ? &left : NULL, &none);
+        n = ppoll(fds, count, limited ? &left : NULL, &none);
         if (n > 0)
             return HTTP_WAIT_READY;
         if (n == 0)
             return HTTP_WAIT_TIME;
     }
+}
+
+enum http_wait http_program_wait(struct http_program *p, int fd, short events, int64_t until_ms)
+{
+    struct pollfd f = { .fd = fd, .events = events };
+
+    return wait_for(p, &f, 1, until_ms);
+}
+
+enum http_wait http_program_wait_any(struct http_program *p, const int *fds, unsigned count)
+{
+    struct pollfd all[HTTP_WAIT_FDS];
+
+    assert(count <= HTTP_WAIT_FDS);
+    for (unsigned i = 0; i < count; i++)
+        all[i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
+    return wait_for(p, all, count, INT64_MAX);
 }
 
 void http_program_stop(struct http_program *p, int64_t grace_ms)

@@ -30,6 +30,9 @@ enum http_wait {
 };
 /* Until 'until_ms' (monotonic; INT64_MAX = for ever). 'fd' -1: only for the program and the time. */
 enum http_wait http_program_wait(struct http_program *p, int fd, short events, int64_t until_ms);
+/* The same for several, each to be read, and for ever. */
+enum http_wait http_program_wait_any(struct http_program *p, const int *fds, unsigned count);
+#define HTTP_WAIT_FDS 2 /* at most */
 
 /* SIGTERM, up to 'grace_ms', SIGKILL; reaped. */
 void http_program_stop(struct http_program *p, int64_t grace_ms);

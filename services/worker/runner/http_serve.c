@@ -114,14 +114,18 @@ static int run(struct instance *in)
     const uint8_t *payload;
     enum link_event event;
     struct pl_err err;
+    int fds[HTTP_WAIT_FDS];
     bool sent;
 
     for (;;) {
-        if (in->app && !http_app_idle(in->app, in->link.fd, &err)) {
+        if (in->app && !host_link_has_more(&in->link) &&
+            !http_app_idle(in->app, fds, host_link_fds(&in->link, fds), &err)) {
             (void)fprintf(stderr, "pilotlight-runner: %s\n", err.message);
             return EXIT_PROGRAM;
         }
         event = host_link_receive(&in->link, &h, &payload);
+        if (event == LINK_HANDLED)
+            continue;
         if (event == LINK_END)
             return EXIT_STOPPED;
         if (event != LINK_FRAME || !on_frame(in, &h, payload, &sent)) {
@@ -141,6 +145,7 @@ int http_serve(int host_fd)
     /* The program shall not have it. */
     (void)fcntl(host_fd, F_SETFD, FD_CLOEXEC);
     host_link_init(&in.link, host_fd);
+    in.link.own_code = true;
     code = run(&in);
     host_link_done(&in.link);
     http_app_close(in.app);

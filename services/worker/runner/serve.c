@@ -1,13 +1,13 @@
 /* The life of an instance.
  *
  *     LOAD     load.c reads what to load; model_xgboost.c loads it and makes one prediction; the answer is LOADED with
- *              what was learned, or FAILED with the reason, after which the host closes.
+ *              what was learned, or FAILED with the reason, after which the host closes
  *     INVOKE   request.c finds the body; invoke.c turns it into rows, predictions and text; the answer is RESULT, or
  *              ERROR with the status that the model's container would have answered. One at a time, as often as the
- *              host likes.
- *     end      the host closed its end: this process leaves. So it does when the host dies (main.c).
+ *              worker, or the router that has borrowed this instance, likes
+ *     end      the worker closed its end: this process leaves. So it does when the worker dies (main.c)
  *
- * A warm request is one recv(), a look at five fields, XGBoost, one send(); it allocates nothing here. */
+ * A warm request is one poll(), one recv(), a look at five fields, XGBoost, one send(); it allocates nothing here. */
 #include "serve.h"
 
 #include "base/mem.h"
@@ -117,7 +117,12 @@ static int run(struct serving *in)
     enum link_event event;
     bool sent;
 
-    while ((event = host_link_receive(&in->link, &h, &payload)) == LINK_FRAME) {
+    for (;;) {
+        event = host_link_receive(&in->link, &h, &payload);
+        if (event == LINK_HANDLED)
+            continue;
+        if (event != LINK_FRAME)
+            break;
         if (!on_frame(in, &h, payload, &sent)) {
             (void)fprintf(stderr, "pilotlight-runner: unexpected frame of kind %d\n", (int)h.kind);
             return EXIT_PROTOCOL;

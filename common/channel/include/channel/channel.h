@@ -1,4 +1,5 @@
-/* channel - the host's end of the socketpair with one instance: a question out, its answer in, one at a time.
+/* channel - the host's end of a socketpair with one instance: a question out, its answer in, one at a time. The host is
+ * the worker, or a router on its machine.
  *
  *   out   frame header and the message's spans in one sendmsg, uncopied; what the socket does not take goes on EPOLLOUT
  *   in    a short answer comes with one recv; a long one goes straight into a buffer of the length its header states
@@ -27,8 +28,8 @@ struct channel;
 #define CHANNEL_TAIL_ROOM 32
 
 struct channel_events {
-    /* The answer to the question; 'payload' is malloc()ed with CHANNEL_TAIL_ROOM spare bytes and the receiver's to
-     * free. */
+    /* The answer to the question, its header in ch->answer; 'payload' is malloc()ed with CHANNEL_TAIL_ROOM spare bytes
+     * and the receiver's to free. */
     void (*answered)(struct channel *ch, enum frame_kind kind, uint8_t *payload, size_t len);
     /* Once, instead of any further answer; the channel is closed. 'lie': false at end of file; 'why': "closed its
      * connection", "sent bytes that nobody asked for". The owner makes sure that the process ends. */
@@ -49,6 +50,7 @@ struct channel {
 
     /* out: what is left of the question; span_count 0 = all sent */
     struct rpc_bytes *question;
+    int passed; /* a descriptor that leaves with the first byte; -1: none */
     uint8_t header[FRAME_HEADER_SIZE];
     struct iovec few[CHANNEL_SPANS];
     struct iovec *spans; /* 'few', or malloc()ed when there are more */
@@ -68,8 +70,13 @@ PL_MUST_CHECK enum pl_code channel_open(struct channel *ch, struct loop *l, int 
 /* The instance sees end of file. No callback follows. Harmless when closed. */
 void channel_close(struct channel *ch);
 
-/* Sends a question; one reference to 'payload' is consumed. Only when none is open. Its length is at most
- * FRAME_MAX_PAYLOAD. A peer that is gone shows in 'broken', later. */
+/* Sends a question; one reference to 'payload' (NULL: nothing) is consumed. Only when none is open. Its length is at
+ * most FRAME_MAX_PAYLOAD. A peer that is gone shows in 'broken', later. */
 void channel_ask(struct channel *ch, enum frame_kind kind, uint64_t id, struct rpc_bytes *payload);
+/* The same, and passes 'fd' (-1: none), which is closed here. */
+void channel_ask_with(struct channel *ch, enum frame_kind kind, uint64_t id, struct rpc_bytes *payload, int fd);
+/* A frame without payload that is not answered, with 'fd', which is closed here. Only when no question is open. False:
+ * the peer does not take it. */
+PL_MUST_CHECK bool channel_tell(struct channel *ch, enum frame_kind kind, int fd);
 
 #endif
