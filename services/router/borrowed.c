@@ -121,14 +121,11 @@ static void decide_death(struct borrowed *b)
     }
 }
 
-static void lied(struct borrowed *b, const char *what)
+static void lied(struct borrowed *b, const char *who, const char *what)
 {
-    char why[160];
-
-    (void)snprintf(why, sizeof(why), "killed: it %s", what);
-    (void)snprintf(b->why, sizeof(b->why), "%s", what);
+    (void)snprintf(b->why, sizeof(b->why), "killed: %s%s", who, what);
     channel_close(&b->channel);
-    condemn(b, why);
+    condemn(b, b->why);
     b->state = BORROWED_DYING;
     loop_timer_set(b->all->o.loop, &b->timer, pl_now_ms() + KILL_GRACE_MS);
 }
@@ -222,7 +219,7 @@ static void answered(struct channel *ch, enum frame_kind kind, uint8_t *payload,
     const char *wrong = kind == FRAME_RESULT ? judge_result(b, payload, len) : judge_error(b, payload, len);
 
     if (wrong) {
-        lied(b, wrong);
+        lied(b, "", wrong);
     } else if (printed && borrowing_connected(b->all)) {
         b->state = BORROWED_ANSWERED;
         loop_timer_set(b->all->o.loop, &b->timer, pl_now_ms() + READ_GRACE_MS);
@@ -238,7 +235,7 @@ static void broken(struct channel *ch, bool lie, const char *why)
     struct borrowed *b = PL_CONTAINER(ch, struct borrowed, channel);
 
     if (lie && b->state == BORROWED_ASKED) {
-        lied(b, why);
+        lied(b, "it ", why);
     } else if (b->state == BORROWED_ASKED) {
         (void)snprintf(b->why, sizeof(b->why), "%s", why);
         b->state = BORROWED_DYING;

@@ -307,13 +307,22 @@ void instance_lied(struct instance *in, const char *what)
     instance_kill(in, why);
 }
 
+/* What it answered is none of the answers that there are. */
+static void answered_wrong(struct instance *in, const char *wrong)
+{
+    char why[192];
+
+    (void)snprintf(why, sizeof(why), "killed: %s", wrong);
+    instance_kill(in, why);
+}
+
 static void on_failed(struct instance *in, const uint8_t *payload, size_t len)
 {
     struct pl_err said, err;
     const char *wrong;
 
     if (!answer_read_error(payload, len, &said, &wrong)) {
-        instance_lied(in, wrong);
+        answered_wrong(in, wrong);
         return;
     }
     (void)pl_fail_reason(&err, PL_PRECONDITION, "MODEL_NOT_LOADED", NULL, "model did not load: %.960s", said.message);
@@ -330,7 +339,7 @@ static void on_loaded(struct instance *in, const uint8_t *payload, size_t len)
     const char *wrong;
 
     if (!answer_read_loaded(payload, len, &in->facts, &wrong)) {
-        instance_lied(in, wrong);
+        answered_wrong(in, wrong);
         return;
     }
     if (in->facts.forest_damaged)
@@ -371,7 +380,7 @@ static void on_error(struct instance *in, const uint8_t *payload, size_t len)
     const char *wrong;
 
     if (!answer_read_error(payload, len, &err, &wrong)) {
-        instance_lied(in, wrong);
+        answered_wrong(in, wrong);
         return;
     }
     request_over(in);
@@ -397,7 +406,7 @@ static bool on_result(struct instance *in, uint8_t *payload, size_t len)
         tell_invoked(in, NULL, 0, &err);
         return false;
     case ANSWER_LIE:
-        instance_lied(in, wrong);
+        answered_wrong(in, wrong);
         return false;
     }
     return false;

@@ -25,6 +25,12 @@ def sample():
     return models.Sample()
 
 
+@pytest.fixture(params=["auto", "off"])
+def direct(stack, request):
+    """Requests go straight to their instances, or by way of the worker."""
+    stack.settings["router"]["direct"] = request.param
+
+
 def refusal(stack, name):
     """The status that a call gets, or None when it is answered."""
     try:
@@ -47,7 +53,7 @@ def test_idle_instance_dies_and_nobody_notices(stack, sample, name):
     assert answer.body == sample.answer(1) and answer.timings.cold
 
 
-def test_busy_instance_dies_and_its_caller_is_told_how(stack, sample, name):
+def test_busy_instance_dies_and_its_caller_is_told_how(stack, direct, sample, name):
     """By SIGKILL: it is the first process of its own process namespace, which no other signal from outside can end."""
     stack.start()
     stack.serve(name, models.SAMPLE_URI, provisioned=1)
@@ -105,7 +111,7 @@ def test_death_during_a_cold_start_is_another_start_or_a_clear_error(stack, samp
     wait_until(lambda: stack.invoke(name, sample.row(0), timeout=suite.PATIENCE).body == sample.answer(0), "it serves again")
 
 
-def test_callers_that_leave_at_the_last_moment_leave_no_instance_behind(stack, sample, name):
+def test_callers_that_leave_at_the_last_moment_leave_no_instance_behind(stack, direct, sample, name):
     """An answer may cross the caller's leaving on its way: the instance that gave it must not be forgotten."""
     stack.start()
     stack.serve(name, models.SAMPLE_URI, concurrency=8)
@@ -223,7 +229,7 @@ def test_worker_dies_idle_and_comes_back(stack, sample, name):
     assert answer.body == sample.answer(1) and answer.timings.cold
 
 
-def test_worker_dies_with_calls_in_flight(stack, sample, name):
+def test_worker_dies_with_calls_in_flight(stack, direct, sample, name):
     stack.start()
     stack.serve(name, models.SAMPLE_URI, concurrency=2, provisioned=2)
     with frozen(stack):
@@ -311,7 +317,7 @@ def test_router_restarts_from_its_snapshot_with_control_down(stack, sample, name
     wait_until(lambda: refusal(stack, name) == "NOT_FOUND", "the router follows control again")
 
 
-def test_router_dies_with_a_call_in_flight(stack, sample, name):
+def test_router_dies_with_a_call_in_flight(stack, direct, sample, name):
     stack.start()
     stack.serve(name, models.SAMPLE_URI, provisioned=1)
     with frozen(stack):

@@ -320,7 +320,7 @@ class Stack(Api):
         return {**common, **{
             "control": {"database": str(self.folder / "control.db")},
             "worker": {"control": control, "host_id": "host-1", "advertise": self.address("worker"),
-                       "cache_dir": str(self.folder / "cache")},
+                       "cache_dir": str(self.folder / "cache"), "direct_socket": str(self.folder / "direct.sock")},
             "router": {"control": control, "router_id": "router-1", "snapshot": str(self.folder / "router.snapshot")},
         }[name]}
 

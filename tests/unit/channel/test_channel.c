@@ -339,6 +339,80 @@ static void an_answer_before_the_question(void **state)
     heard_a_lie("before it had the whole question");
 }
 
+/* ---- a second socket ---- */
+
+static int passed_descriptor(enum frame_kind kind)
+{
+    uint8_t frame[FRAME_HEADER_SIZE + 64];
+    char room[CMSG_SPACE(sizeof(int))];
+    struct iovec span = { .iov_base = frame, .iov_len = sizeof(frame) };
+    struct msghdr m = { .msg_iov = &span, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room) };
+    struct frame_header h;
+    int fd;
+
+    assert_true(recvmsg(rig->instance, &m, MSG_CMSG_CLOEXEC) >= FRAME_HEADER_SIZE);
+    assert_true(frame_decode(frame, &h));
+    assert_int_equal(h.kind, kind);
+    assert_non_null(CMSG_FIRSTHDR(&m));
+    memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(fd));
+    return fd;
+}
+
+static void a_descriptor_goes_along(void **state)
+{
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC), theirs;
+
+    (void)state;
+    channel_ask_with(&rig->channel, FRAME_LOAD, 1, rpc_bytes_copy("load", 4), fd);
+    assert_int_equal(fcntl(fd, F_GETFD), -1); /* it has been taken over */
+    theirs = passed_descriptor(FRAME_LOAD);
+    assert_true(theirs >= 0);
+    close(theirs);
+    say_frame(FRAME_LOADED, 1, "", 0, 0);
+    heard(FRAME_LOADED, "", 0);
+}
+
+static void attached_and_detached(void **state)
+{
+    (void)state;
+    assert_true(channel_tell(&rig->channel, FRAME_ATTACH, open("/dev/null", O_RDONLY | O_CLOEXEC)));
+    close(passed_descriptor(FRAME_ATTACH));
+    channel_ask(&rig->channel, FRAME_DETACH, 9, NULL);
+    hear_question(FRAME_DETACH, 9, "", 0);
+    say_frame(FRAME_DETACHED, 9, "", 0, 0);
+    heard(FRAME_DETACHED, "", 0);
+    ask(FRAME_INVOKE, 10, "row", 3);
+    say_frame(FRAME_DETACHED, 10, "", 0, 0);
+    heard_a_lie("no answer");
+}
+
+static void a_tale_that_is_not_taken(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 100000; i++)
+        if (!channel_tell(&rig->channel, FRAME_ATTACH, -1))
+            return;
+    fail_msg("a socket has no end");
+}
+
+static void printed_is_said_of_answers_alone(void **state)
+{
+    struct frame_header h = { .kind = FRAME_RESULT, .id = 1, .printed = true };
+    uint8_t frame[FRAME_HEADER_SIZE];
+
+    (void)state;
+    ask(FRAME_INVOKE, 1, "row", 3);
+    frame_encode(&h, frame);
+    say(frame, sizeof(frame));
+    heard(FRAME_RESULT, "", 0);
+    assert_true(rig->channel.answer.printed);
+    ask(FRAME_LOAD, 2, "load", 4);
+    h = (struct frame_header){ .kind = FRAME_LOADED, .id = 2, .printed = true };
+    frame_encode(&h, frame);
+    say(frame, sizeof(frame));
+    heard_a_lie("no frame");
+}
+
 #define R(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -357,6 +431,10 @@ int main(void)
         R(no_frame),
         R(more_than_the_answer),
         R(an_answer_before_the_question),
+        R(a_descriptor_goes_along),
+        R(attached_and_detached),
+        R(a_tale_that_is_not_taken),
+        R(printed_is_said_of_answers_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,9 @@
 
 The host's half of the protocol is written here anew, with protobuf's own library, so that a mistake is not made twice.
 """
+import contextlib
 import functools
+import os
 import pathlib
 import socket
 import struct
@@ -19,7 +21,7 @@ sys.path.insert(0, str(ROOT / "tests" / "lib"))
 import protos  # noqa: E402
 
 RUNTIME = ROOT / "services" / "worker" / "python"
-LOAD, LOADED, FAILED, INVOKE, RESULT, ERROR = range(1, 7)
+LOAD, LOADED, FAILED, INVOKE, RESULT, ERROR, ATTACH, DETACH, DETACHED = range(1, 10)
 HEADER = struct.Struct("<IBBHQ")
 PATIENCE = 60  # seconds; only a hang takes so long
 
@@ -126,6 +128,29 @@ class Instance:
             raise Failure(error.model_status, error.message)
         assert kind == RESULT
         return InvokeResponse.FromString(payload)
+
+    # ---- a router that has borrowed it ----
+
+    def attach(self):
+        """The router's end of a second socket."""
+        ours, theirs = socket.socketpair()
+        ours.settimeout(PATIENCE)
+        socket.send_fds(self.socket, [HEADER.pack(0, ATTACH, 1, 0, 0)], [theirs.fileno()])
+        theirs.close()
+        return ours
+
+    def detach(self):
+        self.send(DETACH, b"")
+        assert self.receive() == (DETACHED, b"")
+
+    @contextlib.contextmanager
+    def by(self, router):
+        """Inside, questions go by this socket."""
+        worker, self.socket = self.socket, router
+        try:
+            yield self
+        finally:
+            self.socket = worker
 
     def stop(self):
         """The exit code after end of file."""

@@ -20,7 +20,7 @@ def loaded(run):
     rig.HEADER.pack((7 << 20) + 1, rig.INVOKE, 1, 0, 1),
     rig.HEADER.pack(0, rig.RESULT, 1, 0, 1),
     rig.HEADER.pack(0, rig.LOAD, 1, 0, 1),
-    rig.HEADER.pack(0, rig.INVOKE, 1, 0, 1) + b"more",
+    rig.HEADER.pack(0, rig.INVOKE, 1, 0, 1) + b"more than a header",
 ])  # fmt: skip
 def test_a_broken_host_ends_the_instance(loaded, frame):
     loaded.socket.sendall(frame)
@@ -53,6 +53,48 @@ def test_garbage_instead_of_a_message_is_an_error(loaded):
     kind, _ = loaded.receive()
     assert kind == rig.ERROR
     assert loaded.ask("x", "x/y").body == b"x"
+
+
+# ---- a router that has borrowed it ----
+
+def test_a_router_has_a_socket_of_its_own(loaded):
+    first = loaded.attach()
+    for i in range(3):
+        with loaded.by(first):
+            assert loaded.ask("direct %d" % i, "x/y").body == b"direct %d" % i
+        assert loaded.ask("by the worker", "x/y").body == b"by the worker"
+    second = loaded.attach()
+    with loaded.by(second):
+        assert loaded.ask(os.urandom(1 << 20), "x/y").body
+    assert first.recv(1) == b""
+    loaded.detach()
+    assert second.recv(1) == b""
+    loaded.detach()
+    assert loaded.ask("still here", "x/y").body == b"still here"
+    assert loaded.stop() == 0
+
+
+@pytest.mark.parametrize("last_words", [
+    b"",
+    rig.HEADER.pack(9, rig.INVOKE, 1, 0, 1)[:10],
+    rig.HEADER.pack(9, rig.INVOKE, 1, 0, 1) + b"part",
+    rig.HEADER.pack(0, rig.INVOKE, 1, 0, 1),
+    b"no frame at all, but long enough",
+])  # fmt: skip
+def test_a_router_that_leaves_is_not_the_end(loaded, last_words):
+    router = loaded.attach()
+    router.sendall(last_words)
+    router.close()
+    assert loaded.ask("x", "x/y").body == b"x"
+    with loaded.by(loaded.attach()) as again:
+        assert again.ask("y", "x/y").body == b"y"
+
+
+def test_frames_that_follow_each_other(loaded):
+    router = loaded.attach()  # and right behind it:
+    assert loaded.ask("x", "x/y").body == b"x"
+    with loaded.by(router):
+        assert loaded.ask("y", "x/y").body == b"y"
 
 
 def test_wire_reads_what_protobuf_writes_and_survives_the_rest():
