@@ -508,17 +508,6 @@ static void whose_lines_they_are(void **state)
     serve_one();
 }
 
-static void a_worker_that_reads_no_lines(void **state)
-{
-    uint64_t id;
-
-    (void)state;
-    (void)ask(60000);
-    hear_question(&id);
-    say_result(id, true);
-    heard(CORE_ANSWERED, "", ""); /* by the clock */
-}
-
 /* The worker goes: an answer that comes all the same counts. */
 static void the_connection_ends(void **state)
 {
@@ -601,7 +590,6 @@ int main(void)
         B(hangs_up),
         B(cancelled),
         B(whose_lines_they_are),
-        B(a_worker_that_reads_no_lines),
         B(the_connection_ends),
         B(the_host_is_lost),
         B(lent_again),
