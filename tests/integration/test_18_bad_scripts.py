@@ -334,12 +334,17 @@ def test_closes_its_descriptors(serve):
 
 
 def test_speaks_to_the_host_itself(serve):
-    """It knows its channel, and answers there what the host did not ask."""
+    """It knows its channels, and answers there what nobody asked."""
     ask = serve("""
-    import os
+    import os, stat
     def predict_fn(data, model):
         if data == b"lie":
-            os.write(3, b"\\\\x05\\\\0\\\\0\\\\0\\\\x05\\\\x01\\\\0\\\\0" + bytes(8) + b"hello" + b"?" * 500)
+            for fd in range(3, 64):
+                try:
+                    if stat.S_ISSOCK(os.fstat(fd).st_mode):
+                        os.write(fd, b"\\x05\\0\\0\\0\\x05\\x01\\0\\0" + bytes(8) + b"hello" + b"?" * 500)
+                except OSError:
+                    pass
         return data
     """)
     refused(lambda: ask(b"lie"), "instance")
