@@ -299,20 +299,11 @@ static void become_ready(struct instance *in)
     tell_started(in, NULL);
 }
 
-void instance_lied(struct instance *in, const char *what)
+void instance_lied(struct instance *in, const char *who, const char *what)
 {
     char why[192];
 
-    (void)snprintf(why, sizeof(why), "killed: it %s", what);
-    instance_kill(in, why);
-}
-
-/* What it answered is none of the answers that there are. */
-static void answered_wrong(struct instance *in, const char *wrong)
-{
-    char why[192];
-
-    (void)snprintf(why, sizeof(why), "killed: %s", wrong);
+    (void)snprintf(why, sizeof(why), "killed: %s%s", who, what);
     instance_kill(in, why);
 }
 
@@ -322,7 +313,7 @@ static void on_failed(struct instance *in, const uint8_t *payload, size_t len)
     const char *wrong;
 
     if (!answer_read_error(payload, len, &said, &wrong)) {
-        answered_wrong(in, wrong);
+        instance_lied(in, "", wrong);
         return;
     }
     (void)pl_fail_reason(&err, PL_PRECONDITION, "MODEL_NOT_LOADED", NULL, "model did not load: %.960s", said.message);
@@ -339,7 +330,7 @@ static void on_loaded(struct instance *in, const uint8_t *payload, size_t len)
     const char *wrong;
 
     if (!answer_read_loaded(payload, len, &in->facts, &wrong)) {
-        answered_wrong(in, wrong);
+        instance_lied(in, "", wrong);
         return;
     }
     if (in->facts.forest_damaged)
@@ -380,7 +371,7 @@ static void on_error(struct instance *in, const uint8_t *payload, size_t len)
     const char *wrong;
 
     if (!answer_read_error(payload, len, &err, &wrong)) {
-        answered_wrong(in, wrong);
+        instance_lied(in, "", wrong);
         return;
     }
     request_over(in);
@@ -406,7 +397,7 @@ static bool on_result(struct instance *in, uint8_t *payload, size_t len)
         tell_invoked(in, NULL, 0, &err);
         return false;
     case ANSWER_LIE:
-        answered_wrong(in, wrong);
+        instance_lied(in, "", wrong);
         return false;
     }
     return false;
@@ -438,7 +429,7 @@ static void channel_broken(struct channel *ch, bool lie, const char *why)
     struct instance *in = PL_CONTAINER(ch, struct instance, channel);
 
     if (lie) {
-        instance_lied(in, why);
+        instance_lied(in, "it ", why);
         return;
     }
     in->closed_itself = true;

@@ -78,7 +78,7 @@ void instance_unlend(struct instance *in)
 void instance_let_go(struct instance *in, size_t len)
 {
     if (len > 0) {
-        instance_lied(in, "let go of its socket with more words than that takes");
+        instance_lied(in, "it ", "let go of its socket with more words than that takes");
         return;
     }
     in->take_back = false;

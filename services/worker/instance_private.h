@@ -35,8 +35,8 @@ extern const struct channel_events instance_channel_events;
 void instance_let_exit(struct instance *in);
 /* It has nothing to do any more, in a state from which it may become IDLE. */
 void instance_free_again(struct instance *in, const char *why);
-/* The host cannot believe it. */
-void instance_lied(struct instance *in, const char *what);
+/* The host cannot believe it: "it " or "", and why. */
+void instance_lied(struct instance *in, const char *who, const char *what);
 
 /* instance_lend.c */
 PL_MUST_CHECK bool instance_make_direct(int *out_ours, int *out_its);
