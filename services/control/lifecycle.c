@@ -13,16 +13,13 @@
 
 #define WRITE_RETRY_MS 1000 /* the database could not be written */
 
-static void rearm(struct lifecycle *l)
+/* Sooner, when it is not awake by then anyway. */
+static void wake_by(struct lifecycle *l, int64_t at_ms)
 {
-    int64_t at = INT64_MAX;
-    struct operation *op, *next;
-    HASH_ITER(hh, l->operations, op, next)
-    {
-        int64_t wake = operation_wake_ms(l, op);
-        at = wake < at ? wake : at;
-    }
-    l->ports.wake_at(l->ports.arg, at);
+    if (at_ms >= l->wake_ms)
+        return;
+    l->wake_ms = at_ms;
+    l->ports.wake_at(l->ports.arg, at_ms);
 }
 
 /* The row and its content; false with a log line when they cannot be read, *out_gone when there is no such endpoint. */
@@ -172,8 +169,7 @@ static void step(struct lifecycle *l, struct operation *op)
     pl_cleanup(store_row_done) struct store_row row = { 0 };
     pl_cleanup(record_free_p) Pilotlight__Internal__V1__EndpointRecord *r = NULL;
     bool gone;
-    if (l->ports.now_ms(l->ports.arg) < op->not_before_ms)
-        return;
+    op->not_before_ms = 0;
     if (read_endpoint(l, op->name, &row, &r, &gone))
         steps[op->phase](l, op, &row, r);
     else if (gone)
@@ -182,14 +178,24 @@ static void step(struct lifecycle *l, struct operation *op)
         op->not_before_ms = l->ports.now_ms(l->ports.arg) + WRITE_RETRY_MS;
 }
 
+/* Thousands may be under way, and this runs whenever anything happens to one: who has nothing to do costs some
+ * instructions, and no look into the database. */
 void lifecycle_tick(struct lifecycle *l)
 {
     struct operation *op, *next;
+    int64_t now_ms = l->ports.now_ms(l->ports.arg);
     HASH_ITER(hh, l->operations, op, next)
     {
-        step(l, op);
+        if (operation_is_due(l, op, now_ms))
+            step(l, op);
     }
-    rearm(l);
+    int64_t at_ms = INT64_MAX;
+    for (op = l->operations; op; op = op->hh.next) {
+        int64_t wake_ms = operation_wake_ms(l, op, now_ms);
+        at_ms = wake_ms < at_ms ? wake_ms : at_ms;
+    }
+    l->wake_ms = at_ms;
+    l->ports.wake_at(l->ports.arg, at_ms);
 }
 
 void lifecycle_routers_changed(struct lifecycle *l)
@@ -233,6 +239,7 @@ static struct operation *operation_for(struct lifecycle *l, const struct store_r
         return NULL;
     }
     op->version = row->version;
+    op->serving = r->serving != NULL;
     return op;
 }
 
@@ -252,7 +259,9 @@ void lifecycle_start(struct lifecycle *l, const char *endpoint)
         return;
     HASH_ADD_STR(l->operations, name, op);
     step(l, op);
-    rearm(l);
+    HASH_FIND_STR(l->operations, endpoint, op); /* unless it has finished already */
+    if (op)
+        wake_by(l, operation_wake_ms(l, op, l->ports.now_ms(l->ports.arg)));
 }
 
 struct names {
@@ -293,6 +302,7 @@ struct lifecycle *lifecycle_new(struct store *s, const struct limits *limits, co
     l->limits = limits;
     l->ports = *ports;
     l->settings = *settings;
+    l->wake_ms = INT64_MAX;
     return l;
 }
 

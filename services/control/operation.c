@@ -184,19 +184,51 @@ void operation_hosts_changed(struct lifecycle *l, struct operation *op)
             op->preparations[i].next_ms = l->ports.now_ms(l->ports.arg);
 }
 
-int64_t operation_wake_ms(const struct lifecycle *l, const struct operation *op)
+static bool may_start(const struct lifecycle *l, const struct preparation *p)
 {
-    int64_t now = l->ports.now_ms(l->ports.arg);
-    if (op->not_before_ms > now)
+    return !p->proven && !p->call && l->running < OPERATION_PREPARES_MAX; /* else a call that ends makes room */
+}
+
+static bool prepare_is_due(const struct lifecycle *l, const struct operation *op, int64_t now_ms)
+{
+    bool all = true;
+    for (size_t i = 0; i < op->generation->n_variants; i++) {
+        const struct preparation *p = &op->preparations[i];
+        all &= p->proven;
+        if (may_start(l, p) && p->next_ms <= now_ms)
+            return true;
+    }
+    return all;
+}
+
+bool operation_is_due(const struct lifecycle *l, const struct operation *op, int64_t now_ms)
+{
+    if (op->not_before_ms != 0)
+        return op->not_before_ms <= now_ms;
+    if (op->deadline_ms <= now_ms)
+        return true;
+    switch (op->phase) {
+    case OPERATION_PREPARE:
+        return prepare_is_due(l, op, now_ms);
+    case OPERATION_PUBLISH:
+        return l->ports.applied(l->ports.arg, op->version);
+    case OPERATION_DRAIN:
+        return !op->serving || l->ports.drained(l->ports.arg, op->name, op->version);
+    case OPERATION_FAIL:
+        break;
+    }
+    return true;
+}
+
+int64_t operation_wake_ms(const struct lifecycle *l, const struct operation *op, int64_t now_ms)
+{
+    if (op->not_before_ms > now_ms)
         return op->not_before_ms;
     int64_t at = op->deadline_ms;
     if (op->phase != OPERATION_PREPARE)
         return at;
-    for (size_t i = 0; i < op->generation->n_variants; i++) {
-        const struct preparation *p = &op->preparations[i];
-        bool room = l->running < OPERATION_PREPARES_MAX; /* else a call that ends makes the next step */
-        if (!p->proven && !p->call && room && p->next_ms < at)
-            at = p->next_ms;
-    }
+    for (size_t i = 0; i < op->generation->n_variants; i++)
+        if (may_start(l, &op->preparations[i]) && op->preparations[i].next_ms < at)
+            at = op->preparations[i].next_ms;
     return at;
 }

@@ -37,8 +37,9 @@ struct operation {
     char name[STORE_NAME_SIZE];
     enum operation_phase phase;
     int64_t deadline_ms;
-    int64_t not_before_ms;                                    /* no step before */
-    int64_t version;                                          /* what routers have to acknowledge */
+    int64_t not_before_ms; /* a step could not be written: the next one then; 0 = none */
+    int64_t version;       /* what routers have to acknowledge */
+    bool serving;          /* OPERATION_DRAIN: routers know it */
     Pilotlight__Internal__V1__EndpointGeneration *generation; /* being proven; owned */
     struct preparation *preparations;                         /* one per variant */
     char failure[1024];                                       /* OPERATION_FAIL: why */
@@ -51,6 +52,7 @@ struct lifecycle {
     struct lifecycle_settings settings;
     struct operation *operations; /* by name */
     unsigned running;             /* preparations with a call */
+    int64_t wake_ms;              /* asked for; INT64_MAX = not at all */
 };
 
 struct operation *operation_new(const char *name, enum operation_phase phase, int64_t deadline_ms);
@@ -64,7 +66,9 @@ enum prepare_state { PREPARE_WAITS, PREPARE_PROVEN, PREPARE_FAILED };
 enum prepare_state operation_prepare(struct lifecycle *l, struct operation *op);
 /* Who waits for a host tries again. */
 void operation_hosts_changed(struct lifecycle *l, struct operation *op);
-/* When it wants its next step. */
-int64_t operation_wake_ms(const struct lifecycle *l, const struct operation *op);
+/* A step would do something now. Cheap: it is asked of all operations whenever anything happens to one. */
+bool operation_is_due(const struct lifecycle *l, const struct operation *op, int64_t now_ms);
+/* When it is due for no other reason than the time. */
+int64_t operation_wake_ms(const struct lifecycle *l, const struct operation *op, int64_t now_ms);
 
 #endif

@@ -15,6 +15,7 @@
 #include <uthash.h>
 
 #define SOON_MS      20
+#define SHARE        10 /* looking takes at most one part in so many of the time, however many endpoints there are */
 #define RETRY_MS     30000
 #define RETRY_MAX_MS 3600000
 #define TIMEOUT_MS   900000
@@ -50,16 +51,35 @@ struct spread {
     struct lesson *lessons;
     struct loop_timer look;
     unsigned walk, calls;
-    int64_t wake_ms; /* of this walk: when the next lesson is due */
+    struct lesson *running[CALLS_MAX]; /* those with a call */
+    int64_t wake_ms;                   /* of this walk: when the next lesson is due */
+    int64_t rested_ms;                 /* not before */
 };
 
 static void look_at(struct spread *s, int64_t at_ms)
 {
+    at_ms = at_ms > s->rested_ms ? at_ms : s->rested_ms;
     if (s->look.slot == 0 || at_ms < s->look.at_ms)
         loop_timer_set(s->loop, &s->look, at_ms);
 }
 
 /* ---- lessons ---- */
+
+static void call_started(struct lesson *lesson, struct teaching *call)
+{
+    lesson->call = call;
+    lesson->spread->running[lesson->spread->calls++] = lesson;
+}
+
+static void call_ended(struct lesson *lesson)
+{
+    struct spread *s = lesson->spread;
+    size_t i = 0;
+    while (s->running[i] != lesson)
+        i++;
+    s->running[i] = s->running[--s->calls];
+    lesson->call = NULL;
+}
 
 static struct lesson *lesson_of(struct spread *s, const Pilotlight__Internal__V1__WorkerHost *host, const char *sha256,
                                 const char *code_sha256, const char *runtime)
@@ -109,8 +129,7 @@ static void answered(void *arg, const struct pl_err *status, const void *message
     free(t);
     if (!lesson)
         return;
-    lesson->call = NULL;
-    lesson->spread->calls--;
+    call_ended(lesson);
     judge(lesson, status);
     look_at(lesson->spread, pl_now_ms());
 }
@@ -122,8 +141,7 @@ static void teach(struct lesson *lesson, const char *endpoint, const Pilotlight_
     request.spec = (Pilotlight__Internal__V1__VariantSpec *)(uintptr_t)spec;
     (void)snprintf(lesson->endpoint, sizeof(lesson->endpoint), "%s", endpoint);
     (void)snprintf(lesson->variant, sizeof(lesson->variant), "%s", spec->variant_name);
-    s->calls++;
-    lesson->call = PL_NEW(struct teaching);
+    call_started(lesson, PL_NEW(struct teaching));
     lesson->call->lesson = lesson;
     lesson->call->request = rpc_send(hosts_channel(s->hosts, lesson->host),
                                      &(struct rpc_send){
@@ -140,8 +158,8 @@ static void teach(struct lesson *lesson, const char *endpoint, const Pilotlight_
 
 static bool is_busy(const struct spread *s, const char *host)
 {
-    for (const struct lesson *l = s->lessons; l; l = l->hh.next)
-        if (l->call && strcmp(l->host, host) == 0)
+    for (unsigned i = 0; i < s->calls; i++)
+        if (strcmp(s->running[i]->host, host) == 0)
             return true;
     return false;
 }
@@ -205,6 +223,7 @@ static void look(struct loop_timer *t)
         .kind = STORE_ENDPOINT, .sort = STORE_BY_NAME, .name_contains = "", .after_name = "", .limit = INT64_MAX
     };
     struct pl_err err;
+    int64_t began_ms = pl_now_ms();
     s->walk++;
     s->wake_ms = INT64_MAX;
     if (hosts_count(s->hosts) > 1 || s->lessons) { /* on a single host everything has been proven */
@@ -215,6 +234,8 @@ static void look(struct loop_timer *t)
             forget_unwanted(s);
         }
     }
+    int64_t now_ms = pl_now_ms();
+    s->rested_ms = now_ms + (now_ms - began_ms) * (SHARE - 1);
     if (s->wake_ms != INT64_MAX)
         look_at(s, s->wake_ms);
 }

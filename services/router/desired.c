@@ -18,6 +18,7 @@
 struct entry {
     UT_hash_handle hh;
     struct served *served;
+    unsigned snapshot; /* the last one that it was in */
 };
 
 struct desired {
@@ -26,6 +27,7 @@ struct desired {
     struct usage *usage;
     struct entry *endpoints;
     bool known;
+    unsigned snapshots; /* applied so far */
     int64_t version;
     char database_id[DATABASE_ID_SIZE];
 };
@@ -149,13 +151,13 @@ static void apply_snapshot(struct desired *d, const Pilotlight__Internal__V1__Wa
 {
     struct entry *e, *next;
 
+    d->snapshots++;
+    for (size_t i = 0; i < s->n_endpoints; i++)
+        if ((e = find(d, s->endpoints[i]->name)))
+            e->snapshot = d->snapshots;
     HASH_ITER(hh, d->endpoints, e, next)
     {
-        bool kept = false;
-
-        for (size_t i = 0; i < s->n_endpoints && !kept; i++)
-            kept = strcmp(s->endpoints[i]->name, e->served->message->name) == 0;
-        if (!kept) {
+        if (e->snapshot != d->snapshots) {
             core_endpoint_remove(act_core(d->act), e->served->message->name, pl_now_us());
             release(d, e, INT64_MAX);
             drop(d, e);

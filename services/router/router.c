@@ -26,6 +26,7 @@
  * new. It says nothing when the snapshot is as new as can be. */
 #define OPEN_HOSTS_MS 100
 #define RECHECK_MS    10
+#define SAVE_REST_MS  250
 
 static const char NOT_KNOWN[] = "what is to be served is not known yet: control has not been reached";
 
@@ -46,14 +47,32 @@ static void save(struct router *r)
     size_t len;
     void *bytes = desired_pack(r->desired, &len);
 
+    loop_timer_clear(r->loop, &r->save);
+    r->saved_ms = pl_now_ms();
     snapshot_write(r->snapshot, bytes, len);
+}
+
+static void save_due(struct loop_timer *t)
+{
+    save(PL_CONTAINER(t, struct router, save));
+}
+
+/* All of it is packed each time: of thousands of changes in a row only some are saved. */
+static void save_soon(struct router *r)
+{
+    int64_t at_ms = r->saved_ms + SAVE_REST_MS;
+
+    if (at_ms <= pl_now_ms())
+        save(r);
+    else if (r->save.slot == 0)
+        loop_timer_set(r->loop, &r->save, at_ms);
 }
 
 static void applied(void *arg)
 {
     struct router *r = arg;
 
-    save(r);
+    save_soon(r);
     hosts_open(r->hosts);
     set_serving(r);
 }
@@ -183,6 +202,8 @@ enum pl_code router_start(struct router **out, struct loop *l, struct rpc *rpc, 
     r->id = *config->router_id ? pl_strdup(config->router_id) : default_id();
     r->open_hosts.fire = open_hosts_due;
     r->recheck.fire = recheck;
+    r->save.fire = save_due;
+    r->saved_ms = INT64_MIN / 2;
     list_init(&r->log_followers);
     r->snapshot = snapshot_new(l, config->snapshot);
     if (snapshot_next_epoch(r->snapshot, &r->epoch, err) != PL_OK)
@@ -241,6 +262,8 @@ void router_drain(struct router *r, int64_t grace_ms, void (*drained)(void *arg)
     r->drained_arg = arg;
     loop_timer_clear(r->loop, &r->open_hosts);
     follow_stop(r->follow);
+    if (r->save.slot != 0)
+        save(r);
     router_end_log_followers(r);
     rpc_server_drain(r->server, grace_ms, server_drained, r);
 }
@@ -251,6 +274,7 @@ void router_stop(struct router *r)
         return;
     loop_timer_clear(r->loop, &r->open_hosts);
     loop_timer_clear(r->loop, &r->recheck);
+    loop_timer_clear(r->loop, &r->save);
     rpc_server_free(r->server);
     follow_free(r->follow);
     desired_free(r->desired);
