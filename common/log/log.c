@@ -5,13 +5,18 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/limits.h>
 #include <math.h>
+#include <poll.h>
+#include <pthread.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#define STRING_MAX ((size_t)2 << 10)
-#define LINE_MAX   ((size_t)256 << 10)
-#define LINE_USUAL 512
+#define STRING_MAX  ((size_t)2 << 10)
+#define LINE_MAX    ((size_t)256 << 10)
+#define LINE_USUAL  512
+#define PATIENCE_MS 20 /* for a reader that is slow; one that has been too slow gets none until it reads again */
 
 static const struct {
     const char *name, *padded;
@@ -31,11 +36,15 @@ static struct {
     enum log_format format;
 } setup = { "", LOG_FORMAT_TEXT };
 
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static void before_fork(void);
+
 void log_setup(const char *service, enum log_format format, enum log_level level)
 {
     setup.service = service;
     setup.format = format;
     log_threshold = (int)level;
+    (void)pthread_once(&once, before_fork);
 }
 
 bool log_level_parse(const char *text, enum log_level *out)
@@ -133,6 +142,89 @@ static void make_line(struct pl_buf *line, enum log_level level, const char *eve
         text_line(line, time, level, event, fields);
 }
 
+/* ---- out ----
+ *
+ * A reader that has stopped reading must not stop the service: what does not fit into its pipe at once is lost, and the
+ * first line that fits again is preceded by how many were. poll() says that PIPE_BUF bytes fit, so no write is longer,
+ * and the lock keeps two threads from filling the same room. */
+
+static struct {
+    pthread_mutex_t lock;
+    uint64_t lost; /* lines since the last one that was written */
+    bool cut;      /* of the last line only the start was written */
+} out = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void lock_out(void)
+{
+    (void)pthread_mutex_lock(&out.lock);
+}
+
+static void unlock_out(void)
+{
+    (void)pthread_mutex_unlock(&out.lock);
+}
+
+/* A child must not inherit the lock from a thread that it does not have. */
+static void before_fork(void)
+{
+    (void)pthread_atfork(lock_out, unlock_out, unlock_out);
+}
+
+static bool has_room(void)
+{
+    struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+    int n;
+    while ((n = poll(&p, 1, out.lost ? 0 : PATIENCE_MS)) < 0 && errno == EINTR)
+        ;
+    return n != 0; /* what cannot be polled says so when it is written to */
+}
+
+/* A file takes a line of any length in one piece. */
+static size_t piece_of(size_t len)
+{
+    struct stat st;
+    return len <= PIPE_BUF || (fstat(STDERR_FILENO, &st) == 0 && S_ISREG(st.st_mode)) ? len : PIPE_BUF;
+}
+
+/* False: the rest has no room. Other failures have nowhere to be told. */
+static bool put(const char *bytes, size_t len)
+{
+    size_t piece = piece_of(len);
+    while (len > 0) {
+        if (!has_room())
+            return false;
+        ssize_t n = write(STDERR_FILENO, bytes, len < piece ? len : piece);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return true;
+        bytes += n;
+        len -= (size_t)n;
+        out.cut = len > 0;
+    }
+    return true;
+}
+
+static bool put_loss(void)
+{
+    pl_cleanup(pl_buf_done) struct pl_buf line = PL_BUF_INIT(LINE_MAX);
+    if (out.cut)
+        (void)pl_buf_addc(&line, '\n');
+    make_line(&line, LOG_LEVEL_WARN, "log_lines_lost",
+              (const struct log_field[]){ LOG_UINT("count", out.lost), { 0 } });
+    return put(line.data, line.len);
+}
+
+static void put_line(const char *bytes, size_t len)
+{
+    lock_out();
+    if (out.lost > 0 && put_loss())
+        out.lost = 0;
+    if (out.lost > 0 || !put(bytes, len))
+        out.lost++;
+    unlock_out();
+}
+
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
     int saved = errno;
@@ -142,9 +234,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
         pl_buf_clear(&line);
         make_line(&line, level, event, (const struct log_field[]){ LOG_BOOL("fields_dropped", true), { 0 } });
     }
-    ssize_t n = 0;
-    while (line.data && (n = write(STDERR_FILENO, line.data, line.len)) < 0 && errno == EINTR)
-        ;
-    (void)n; /* a log that cannot be written has nowhere to say so */
+    if (line.data)
+        put_line(line.data, line.len);
     errno = saved;
 }

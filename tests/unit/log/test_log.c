@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -240,6 +241,69 @@ static void test_lines_of_threads_stay_whole(void **state)
         assert_int_equal(counts[i], LINES);
 }
 
+/* Takes what is in the pipe, without waiting for more. */
+static size_t drain(int pipe_end)
+{
+    size_t total = 0;
+    ssize_t n;
+    while (total < sizeof(capture.said) - 1 &&
+           (n = read(pipe_end, capture.said + total, sizeof(capture.said) - 1 - total)) > 0)
+        total += (size_t)n;
+    capture.said[total] = '\0';
+    return total;
+}
+
+static size_t count_of(const char *text, const char *part)
+{
+    size_t n = 0;
+    for (const char *at = text; (at = strstr(at, part)); at++)
+        n++;
+    return n;
+}
+
+/* A line that waited would never return: nobody reads until all are written. */
+static void test_nobody_waits_for_a_reader_that_does_not_read(void **state)
+{
+    (void)state;
+    enum { WRITTEN = 3000 };
+    int ends[2];
+    char loss[64];
+    log_setup("router", LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+    int real = dup(STDERR_FILENO);
+    dup2(ends[1], STDERR_FILENO);
+    for (int i = 0; i < WRITTEN; i++)
+        log_info("line", LOG_STR("text", "0123456789012345678901234567890123456789"), LOG_INT("last", 1));
+    size_t n = drain(ends[0]);
+    size_t written = count_of(capture.said, "last=1\n");
+    assert_true(written > 100 && written < WRITTEN);
+    assert_int_equal(capture.said[n - 1], '\n');
+
+    log_info("again");
+    (void)drain(ends[0]);
+    (void)snprintf(loss, sizeof(loss), "log_lines_lost count=%zu\n", WRITTEN - written);
+    assert_non_null(strstr(capture.said, loss));
+    assert_non_null(strstr(capture.said, "again\n"));
+    assert_true(strstr(capture.said, loss) < strstr(capture.said, "again\n"));
+
+    /* More than the pipe takes at once: the reader gets whole pieces, then hears of the rest. */
+    static char long_text[2000];
+    memset(long_text, 'x', sizeof(long_text) - 1);
+    for (int i = 0; i < 100; i++)
+        log_info("long", LOG_STR("a", long_text), LOG_STR("b", long_text), LOG_STR("c", long_text));
+    (void)drain(ends[0]);
+    log_info("again");
+    (void)drain(ends[0]);
+    assert_non_null(strstr(capture.said, "log_lines_lost count="));
+    assert_non_null(strstr(capture.said, "again\n"));
+
+    dup2(real, STDERR_FILENO);
+    close(real);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +318,7 @@ int main(void)
         cmocka_unit_test(test_a_line_that_is_too_long_keeps_its_event),
         cmocka_unit_test(test_errno_stays),
         cmocka_unit_test(test_lines_of_threads_stay_whole),
+        cmocka_unit_test(test_nobody_waits_for_a_reader_that_does_not_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
  * {"time":"...","level":"info","service":"router","event":"instance_started","endpoint":"fraud","pid":4711,...}
  *
  * Strings from outside are always quoted and cut at 2 KiB. Never pass a secret.
+ * A reader of stderr that does not read loses lines, and is told how many; nobody waits for it.
  * Threads: any; one write(2) per line to stderr.  Cost: a disabled level costs one load and formats nothing.
  * Log nothing per request above debug level. */
 #ifndef LOG_LOG_H
