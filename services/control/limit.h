@@ -47,6 +47,7 @@
     LIMIT(metric_queries, 1, 500, 1, "queries", "CloudWatch MetricDataQueries")                                        \
     LIMIT(extended_statistics, 0, 10, 1, "statistics", "CloudWatch ExtendedStatistics")                                \
     LIMIT(datapoints, 0, 100800, 1, "datapoints", "CloudWatch GetMetricData")                                          \
+    LIMIT(metric_answer, 0, 4128768, 1, "bytes", "gRPC: what clients receive unless told otherwise, 4 MiB")            \
     LIMIT(report_batches, 1, 256, 1, "batches", "ours: in one report")                                                 \
     LIMIT(alarms, 0, 5000, 1, "alarms", "CloudWatch: alarms in a region")                                              \
     LIMIT(alarm_name, 1, 255, 1, "characters", "CloudWatch AlarmName")                                                 \

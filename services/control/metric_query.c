@@ -197,7 +197,7 @@ static enum pl_code answer(struct store *s, const Pilotlight__V1__StatisticsQuer
 enum pl_code metric_query(struct store *s, const struct limits *l, const Pilotlight__V1__GetMetricStatisticsRequest *r,
                           int64_t wall_ms, Pilotlight__V1__GetMetricStatisticsResponse **out, struct pl_err *err)
 {
-    int64_t now_s = wall_ms / 1000;
+    int64_t now_s = wall_ms / 1000, bytes = 0, most = l->row[LIMIT_metric_answer].max;
     pl_cleanup(pl_free_p) struct asked *asked = NULL;
     pl_cleanup(record_free_p) Pilotlight__V1__GetMetricStatisticsResponse *reply = NULL;
     if (check_request(l, r, now_s, &asked, err) != PL_OK)
@@ -211,6 +211,12 @@ enum pl_code metric_query(struct store *s, const struct limits *l, const Pilotli
         reply->results[reply->n_results++] = result;
         if (answer(s, r->queries[i], &asked[i], now_s, result, err) != PL_OK)
             return err->code;
+        bytes += (int64_t)protobuf_c_message_get_packed_size(&result->base);
+        if (bytes > most)
+            return pl_fail(err, PL_OUT_OF_RANGE, "queries",
+                           "queries have more data than an answer's %lld bytes: ask for fewer metrics at once, one "
+                           "unit, longer periods, or a shorter range",
+                           (long long)most);
     }
     reply->start_unix_ms = asked[0].range.start_s * 1000;
     *out = pl_take(reply);

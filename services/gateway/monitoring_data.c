@@ -1,7 +1,7 @@
 /* GetMetricData: many metrics and expressions over them, in pages.
  *
- * Everything is asked of control in one request; expressions are then evaluated, those that need others after them; and
- * the points are cut into pages. */
+ * The metrics are asked of control, as many at once as fit into one of its answers; expressions are then evaluated,
+ * those that need others after them; and the points are cut into pages. */
 #include "monitoring.h"
 
 #include "aws_error.h"
@@ -15,12 +15,12 @@
 
 #define TEXT(s) ((char *)(uintptr_t)(s))
 #define MOST    100800
+#define AT_ONCE 50400 /* buckets; a metric alone may have more, but not more data */
 
 struct item {
     const json_t *query;
     const char *id, *expression; /* expression NULL: a metric */
     const char *statistic;       /* one of the five by AWS's name, or NULL: the extended one */
-    size_t asked;                /* index of its query to control */
     bool returned, on_stack;
     const char *failure; /* of an expression */
     struct math_series series;
@@ -30,6 +30,8 @@ struct data {
     struct item *items;
     size_t count;
     size_t first_item, first_point; /* of this page */
+    size_t asked, asked_end;        /* items whose metrics are under way, or answered */
+    int64_t buckets;                /* of all metrics */
     int64_t most;                   /* points in it */
     bool ascending;
     int64_t start_ms, end_ms;
@@ -232,24 +234,68 @@ static void answer(struct aws_call *c, struct data *d)
     aws_reply(c, out);
 }
 
+static void ask_more(struct aws_call *c);
+
 static void answered(struct aws_call *c, const struct pl_err *status, const void *reply)
 {
     const Pilotlight__V1__GetMetricStatisticsResponse *r = reply;
     struct data *d = c->state;
+    size_t n = 0;
     if (status->code != PL_OK) {
         aws_fail_upstream(c, status);
         return;
     }
-    for (size_t i = 0; i < d->count; i++)
+    for (size_t i = d->asked; i < d->asked_end && n < r->n_results; i++)
         if (!d->items[i].expression)
-            take_points(c, &d->items[i], r->results[d->items[i].asked]);
+            take_points(c, &d->items[i], r->results[n++]);
+    d->asked = d->asked_end;
+    ask_more(c);
+}
+
+static int64_t buckets_of(const struct data *d, const Pilotlight__V1__StatisticsQuery *q)
+{
+    return (d->end_ms - d->start_ms) / 1000 / (q->period_s > 0 ? q->period_s : 1) + 1;
+}
+
+/* Asks for the next metrics; when there are none left, everything is there. */
+static void ask_more(struct aws_call *c)
+{
+    Pilotlight__V1__GetMetricStatisticsRequest r = PILOTLIGHT__V1__GET_METRIC_STATISTICS_REQUEST__INIT;
+    struct data *d = c->state;
+    int64_t buckets = 0;
+    r.queries = arena_get(c->arena, (d->count + 1) * sizeof(*r.queries));
+    for (d->asked_end = d->asked; d->asked_end < d->count; d->asked_end++) {
+        const struct item *item = &d->items[d->asked_end];
+        Pilotlight__V1__StatisticsQuery *q = item->expression ? NULL : query_of(c, item);
+        if (!q && !item->expression)
+            return; /* answered */
+        if (!q)
+            continue;
+        if (r.n_queries > 0 && buckets + buckets_of(d, q) > AT_ONCE)
+            break;
+        buckets += buckets_of(d, q);
+        r.queries[r.n_queries++] = q;
+    }
+    if ((d->buckets += buckets) - (int64_t)d->count > MOST) {
+        monitoring_invalid(c,
+                           "MetricDataQueries ask for more than %d datapoints in all: take longer periods, a "
+                           "shorter range, or fewer metrics.",
+                           MOST);
+        return;
+    }
+    if (r.n_queries > 0) {
+        r.start_unix_ms = d->start_ms;
+        r.end_unix_ms = d->end_ms;
+        upstream_send(c, UPSTREAM_CONTROL, UPSTREAM_V1("MetricsService", "GetMetricStatistics"), &r.base,
+                      &pilotlight__v1__get_metric_statistics_response__descriptor, answered);
+        return;
+    }
     evaluate(c, d);
     answer(c, d);
 }
 
 void monitoring_get_metric_data(struct aws_call *c)
 {
-    Pilotlight__V1__GetMetricStatisticsRequest r = PILOTLIGHT__V1__GET_METRIC_STATISTICS_REQUEST__INIT;
     struct data *d = ARENA_NEW(c->arena, struct data);
     c->state = d;
     if (!shape_check(c, &shape_monitoring_get_metric_data) || !read_frame(c, d))
@@ -257,23 +303,8 @@ void monitoring_get_metric_data(struct aws_call *c)
     const json_t *queries = json_object_get(c->input, "MetricDataQueries");
     d->count = json_array_size(queries);
     d->items = arena_get(c->arena, (d->count + 1) * sizeof(*d->items));
-    r.queries = arena_get(c->arena, (d->count + 1) * sizeof(*r.queries));
-    for (size_t i = 0; i < d->count; i++) {
+    for (size_t i = 0; i < d->count; i++)
         if (!read_item(c, d, i, json_array_get(queries, i)))
             return;
-        if (d->items[i].expression)
-            continue;
-        d->items[i].asked = r.n_queries;
-        if (!(r.queries[r.n_queries++] = query_of(c, &d->items[i])))
-            return; /* answered */
-    }
-    r.start_unix_ms = d->start_ms;
-    r.end_unix_ms = d->end_ms;
-    if (r.n_queries > 0) {
-        upstream_send(c, UPSTREAM_CONTROL, UPSTREAM_V1("MetricsService", "GetMetricStatistics"), &r.base,
-                      &pilotlight__v1__get_metric_statistics_response__descriptor, answered);
-        return;
-    }
-    evaluate(c, d); /* of nothing: says what is missing */
-    answer(c, d);
+    ask_more(c);
 }

@@ -78,6 +78,15 @@ static json_t *point_json(struct aws_call *c, const struct asked *a, const Pilot
     return o;
 }
 
+/* Without any of the statistics asked for it is no datapoint: percentiles of what was summed up. */
+static bool has_value(const struct asked *a, const Pilotlight__V1__Datapoint *d)
+{
+    for (size_t i = 0; a->extended && i < d->n_extended; i++)
+        if (isfinite(d->extended[i]))
+            return true;
+    return !a->extended;
+}
+
 static void answered(struct aws_call *c, const struct pl_err *status, const void *reply)
 {
     const Pilotlight__V1__GetMetricStatisticsResponse *r = reply;
@@ -90,8 +99,7 @@ static void answered(struct aws_call *c, const struct pl_err *status, const void
     for (size_t u = 0; u < r->results[0]->n_units; u++)
         for (size_t i = 0; i < r->results[0]->units[u]->n_datapoints; i++) {
             const Pilotlight__V1__Datapoint *d = r->results[0]->units[u]->datapoints[i];
-            /* Without any of the statistics asked for it is no datapoint: percentiles of what was summed up. */
-            if (!a->extended || (d->n_extended > 0 && isfinite(d->extended[0])))
+            if (has_value(a, d))
                 json_array_append_new(points, point_json(c, a, d, r->results[0]->units[u]->unit));
         }
     aws_reply(c, json_pack("{s:s, s:o}", "Label", aws_text(c->input, "MetricName"), "Datapoints", points));

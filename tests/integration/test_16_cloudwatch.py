@@ -256,6 +256,19 @@ def test_pages_of_data(cloudwatch, shop):
     assert cloudwatch.get_metric_data(**window(shop), MetricDataQueries=queries, NextToken="3.999")["MetricDataResults"][0]["Values"] == []
 
 
+def test_more_than_one_question_to_control(cloudwatch, shop):
+    """Two weeks of minutes of each metric are too much for one of control's answers; expressions still see all metrics."""
+    two_weeks = {"StartTime": shop - datetime.timedelta(days=13), "EndTime": shop + datetime.timedelta(days=1)}
+    m = [shop + i * MINUTE for i in range(4)]
+    answer = cloudwatch.get_metric_data(**two_weeks, ScanBy="TimestampAscending", MetricDataQueries=[
+        query("a", "Orders"), query("b", "Errors"), {"Id": "first", "Expression": "a + d"}, query("c", "Orders", "Maximum"), query("d", "Errors"),
+        {"Id": "last", "Expression": "c"}])
+    got = results(answer)
+    assert got["a"] == ([m[0], m[1], m[3]], [6, 4, 6], "Complete") and got["d"] == got["b"] == (m[1:], [1, 2, 3], "Complete")
+    assert got["first"] == ([m[1], m[3]], [5, 9], "Complete") and got["last"] == got["c"] == ([m[0], m[1], m[3]], [3, 4, 6], "Complete")
+    refused(cloudwatch.get_metric_data, "InvalidParameterValue", "100800", **two_weeks, MetricDataQueries=[query(f"q{i}", "Orders") for i in range(6)])
+
+
 def test_expressions_that_fail_say_why(cloudwatch, shop):
     answer = cloudwatch.get_metric_data(**window(shop), MetricDataQueries=[
         query("m1", "Orders"), {"Id": "bad", "Expression": "m1 +"}, {"Id": "on_bad", "Expression": "bad + 1"}, {"Id": "me", "Expression": "you"}, {"Id": "you", "Expression": "me"},

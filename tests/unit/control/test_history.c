@@ -93,12 +93,11 @@ static struct ingested send_batch(struct batch *b, int64_t now_ms)
 
 /* ---- questions ---- */
 
-static Pilotlight__V1__GetMetricStatisticsResponse *ask(const char *name, int64_t start_ms, int64_t end_ms,
-                                                        int32_t period_s, int64_t now_ms)
+static enum pl_code try_to_ask(const char *name, int64_t start_ms, int64_t end_ms, int32_t period_s, int64_t now_ms,
+                               Pilotlight__V1__GetMetricStatisticsResponse **out)
 {
     Pilotlight__V1__GetMetricStatisticsRequest r = PILOTLIGHT__V1__GET_METRIC_STATISTICS_REQUEST__INIT;
     Pilotlight__V1__StatisticsQuery q = PILOTLIGHT__V1__STATISTICS_QUERY__INIT, *queries[] = { &q };
-    Pilotlight__V1__GetMetricStatisticsResponse *reply;
     pl_cleanup(pl_free_p) char *key = metric_key_of_variant("fraud", "v1");
     pl_cleanup(record_free_p) Pilotlight__V1__Metric *m = metric_message("AWS/SageMaker", name, key);
     static char *extended[1];
@@ -111,7 +110,14 @@ static Pilotlight__V1__GetMetricStatisticsResponse *ask(const char *name, int64_
     r.end_unix_ms = end_ms;
     r.queries = queries;
     r.n_queries = 1;
-    assert_ok(metric_query(store, &limits, &r, now_ms, &reply, &err));
+    return metric_query(store, &limits, &r, now_ms, out, &err);
+}
+
+static Pilotlight__V1__GetMetricStatisticsResponse *ask(const char *name, int64_t start_ms, int64_t end_ms,
+                                                        int32_t period_s, int64_t now_ms)
+{
+    Pilotlight__V1__GetMetricStatisticsResponse *reply;
+    assert_ok(try_to_ask(name, start_ms, end_ms, period_s, now_ms, &reply));
     return reply;
 }
 
@@ -143,6 +149,27 @@ static int64_t billed(void)
 }
 
 /* ---- tests ---- */
+
+/* What a client could not receive is not sent: it is told what to ask instead. */
+static void test_an_answer_that_is_too_long_is_refused(void **state)
+{
+    (void)state;
+    Pilotlight__V1__GetMetricStatisticsResponse *reply = NULL;
+    struct batch b;
+    for (int i = 0; i < 10; i++) {
+        batch_init(&b, 1, i + 1, NOW - (10 - i) * MINUTE, 1, 1);
+        (void)send_batch(&b, NOW);
+    }
+    limits.row[LIMIT_metric_answer].max = 700;
+    pl_cleanup(record_free_p) Pilotlight__V1__GetMetricStatisticsResponse *fits =
+        ask("ModelLatency", NOW - 20 * MINUTE, NOW, 60, NOW);
+    assert_int_equal(fits->results[0]->units[0]->n_datapoints, 10);
+    limits.row[LIMIT_metric_answer].max = 100;
+    assert_int_equal(try_to_ask("ModelLatency", NOW - 20 * MINUTE, NOW, 60, NOW, &reply), PL_OUT_OF_RANGE);
+    assert_null(reply);
+    assert_string_equal(err.field, "queries");
+    assert_non_null(strstr(err.message, "100 bytes"));
+}
 
 static void test_a_batch_counts_once(void **state)
 {
@@ -534,6 +561,7 @@ static void test_days(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        T(test_an_answer_that_is_too_long_is_refused),
         T(test_a_batch_counts_once),
         T(test_several_batches_and_wrong_order),
         T(test_what_is_malformed_is_left_out),
