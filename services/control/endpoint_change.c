@@ -75,6 +75,8 @@ static enum pl_code move_to_updating(struct store *s, const Pilotlight__V1__Upda
     pl_cleanup(record_free_p) Pilotlight__Internal__V1__EndpointRecord *record = record_endpoint(row, err);
     if (!record || !(record->pending = record_generation(s, r->endpoint_config_name, 0, err)))
         return err->code;
+    if (r->n_annotations > 0)
+        record_annotate(&record, r);
     endpoint_retain(record->serving, r->retain_weights, r->retain_provisioned_concurrency, record->pending);
     record_set_text(&record->endpoint_config_name, r->endpoint_config_name);
     record_set_text(&record->failure_reason, "");
@@ -87,9 +89,7 @@ enum pl_code endpoint_update(struct store *s, const struct limits *l, const Pilo
     pl_cleanup(store_row_done) struct store_row row = { 0 };
     pl_cleanup(store_end) struct store_tx tx = { 0 };
     pl_cleanup(record_free_p) void *answer = NULL;
-    if (validate_name(l, "name", r->name, err) != PL_OK ||
-        validate_name(l, "endpoint_config_name", r->endpoint_config_name, err) != PL_OK ||
-        validate_request_id(l, r->request_id, err) != PL_OK)
+    if (validate_update(l, r, err) != PL_OK)
         return err->code;
     struct creation creation = {
         .store = s,
@@ -103,6 +103,11 @@ enum pl_code endpoint_update(struct store *s, const struct limits *l, const Pilo
     const bool retained[] = { r->retain_weights, r->retain_provisioned_concurrency };
     if (retained[0] || retained[1])
         creation.content = digest_add(creation.content, retained, sizeof(retained));
+    for (size_t i = 0; i < r->n_annotations; i++) {
+        const Pilotlight__V1__UpdateEndpointRequest__AnnotationsEntry *a = r->annotations[i];
+        creation.content = digest_add(creation.content, a->key, strlen(a->key) + 1);
+        creation.content = digest_add(creation.content, a->value, strlen(a->value) + 1);
+    }
     if (store_begin(&tx, s, err) != PL_OK || creation_replay(&creation, STORE_ENDPOINT, &answer, err) != PL_OK)
         return err->code;
     if (!answer)

@@ -128,6 +128,17 @@ void record_endpoint_row(const Pilotlight__V1__CreateEndpointRequest *r, int64_t
     record_set_body(out, &copy->base);
 }
 
+void record_annotate(Pilotlight__Internal__V1__EndpointRecord **record, const Pilotlight__V1__UpdateEndpointRequest *r)
+{
+    Pilotlight__Internal__V1__EndpointRecord shell = **record;
+    shell.n_annotations = r->n_annotations;
+    shell.annotations = (Pilotlight__Internal__V1__EndpointRecord__AnnotationsEntry **)r->annotations;
+    Pilotlight__Internal__V1__EndpointRecord *copy = record_copy(&shell.base);
+    sort_map(copy->annotations, copy->n_annotations);
+    record_free(*record);
+    *record = copy;
+}
+
 const ProtobufCMessageDescriptor *record_type(enum store_kind kind)
 {
     switch (kind) {

@@ -53,6 +53,8 @@ void record_spec(const struct limits *l, const char *endpoint, const Pilotlight_
 /* Digest and facts of a variant that was proven. */
 void record_pin(Pilotlight__Internal__V1__VariantRecord *v,
                 const Pilotlight__Internal__V1__PrepareModelResponse *proven);
+/* Gives it the request's annotations instead of its own. */
+void record_annotate(Pilotlight__Internal__V1__EndpointRecord **record, const Pilotlight__V1__UpdateEndpointRequest *r);
 /* Replaces a string member of a heap message. */
 void record_set_text(char **member, const char *text);
 

@@ -68,10 +68,11 @@ static enum pl_code environment(const struct limits *l, const Pilotlight__V1__Mo
     return check_unique("environment", environment_key, m->environment, m->n_environment, err);
 }
 
-/* The three messages with annotations have map entries of the same layout: a key and a value. */
+/* The messages with annotations have map entries of the same layout: a key and a value. */
 typedef Pilotlight__V1__Model__AnnotationsEntry annotation;
 _Static_assert(sizeof(annotation) == sizeof(Pilotlight__V1__EndpointConfig__AnnotationsEntry), "same entries");
 _Static_assert(sizeof(annotation) == sizeof(Pilotlight__V1__CreateEndpointRequest__AnnotationsEntry), "same entries");
+_Static_assert(sizeof(annotation) == sizeof(Pilotlight__V1__UpdateEndpointRequest__AnnotationsEntry), "same entries");
 
 static const char *annotation_key(const void *list, size_t i)
 {
@@ -215,6 +216,14 @@ enum pl_code validate_endpoint(const struct limits *l, const Pilotlight__V1__Cre
     TRY(check_name(l, LIMIT_name, "endpoint_config_name", r->endpoint_config_name, err));
     TRY(annotations(l, r->annotations, r->n_annotations, err));
     TRY(validate_tags(l, r->tags, r->n_tags, err));
+    return validate_request_id(l, r->request_id, err);
+}
+
+enum pl_code validate_update(const struct limits *l, const Pilotlight__V1__UpdateEndpointRequest *r, struct pl_err *err)
+{
+    TRY(check_name(l, LIMIT_name, "name", r->name, err));
+    TRY(check_name(l, LIMIT_name, "endpoint_config_name", r->endpoint_config_name, err));
+    TRY(annotations(l, r->annotations, r->n_annotations, err));
     return validate_request_id(l, r->request_id, err);
 }
 

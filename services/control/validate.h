@@ -25,6 +25,8 @@ PL_MUST_CHECK enum pl_code validate_model(const struct limits *l, const Pilotlig
 /* Whether the models exist is not asked here. */
 PL_MUST_CHECK enum pl_code validate_config(const struct limits *l, const Pilotlight__V1__EndpointConfig *c,
                                            struct pl_err *err);
+PL_MUST_CHECK enum pl_code validate_update(const struct limits *l, const Pilotlight__V1__UpdateEndpointRequest *r,
+                                           struct pl_err *err);
 PL_MUST_CHECK enum pl_code validate_endpoint(const struct limits *l, const Pilotlight__V1__CreateEndpointRequest *r,
                                              struct pl_err *err);
 PL_MUST_CHECK enum pl_code validate_tags(const struct limits *l, Pilotlight__V1__Tag *const *tags, size_t count,

@@ -64,6 +64,11 @@ static json_t *pending_json(const struct aws_call *c, const Pilotlight__V1__Endp
     bool creating = e->status == PILOTLIGHT__V1__ENDPOINT_STATUS__ENDPOINT_STATUS_CREATING;
     for (size_t i = 0; i < e->n_pending_variants; i++) {
         json_t *v = variant_json(c, e, NULL, e->pending_variants[i]);
+        json_t *note =
+            sagemaker_annotation_json(e->pending_variants[i]->annotations, e->pending_variants[i]->n_annotations);
+        if (aws_text(note, "InstanceType"))
+            json_object_set(v, "InstanceType", json_object_get(note, "InstanceType"));
+        json_decref(note);
         json_object_set_new(v, "VariantStatus",
                             json_pack("[{s:s, s:o}]", "Status", creating ? "Creating" : "Updating", "StartTime",
                                       aws_time(c, e->updated_at_unix_ms)));

@@ -33,21 +33,55 @@ static void reply_arn(struct aws_call *c, const struct pl_err *status, const voi
         aws_reply(c, json_pack("{s:s}", "EndpointArn", sagemaker_arn(c, SAGEMAKER_ENDPOINT, input_name(c))));
 }
 
+/* ---- how a new config takes over ---- */
+
+static bool refuse_deployment(struct aws_call *c, const char *member, const char *why)
+{
+    aws_fail(c, AWS_VALIDATION, "DeploymentConfig.%s is not offered: %s.", member, why);
+    return false;
+}
+
+/* The new config takes over all at once when it is ready, and not at all when it is not; what asks for more than that
+ * is refused. False: answered. */
+static bool check_deployment(struct aws_call *c)
+{
+    const json_t *deployment = json_object_get(c->input, "DeploymentConfig");
+    const json_t *policy = json_object_get(deployment, "BlueGreenUpdatePolicy");
+    const char *type = aws_text(json_object_get(policy, "TrafficRoutingConfiguration"), "Type");
+    if (json_object_get(deployment, "RollingUpdatePolicy"))
+        return refuse_deployment(c, "RollingUpdatePolicy", "a new config takes over all at once when it is ready");
+    if (type && strcmp(type, "ALL_AT_ONCE") != 0)
+        return refuse_deployment(
+            c, arena_format(c->arena, "BlueGreenUpdatePolicy.TrafficRoutingConfiguration.Type %s", type),
+            "only ALL_AT_ONCE is; the weights of variants move traffic by degrees");
+    if (json_object_get(deployment, "AutoRollbackConfiguration"))
+        return refuse_deployment(c, "AutoRollbackConfiguration",
+                                 "a config that does not become ready leaves the old one in service by itself");
+    return true;
+}
+
+/* What DescribeEndpoint is to show of it, as annotations; NULL = nothing new. */
+static json_t *deployment_note(const struct aws_call *c)
+{
+    json_t *deployment = json_object_get(c->input, "DeploymentConfig");
+    if (deployment)
+        return json_pack("{s:O}", "LastDeploymentConfig", deployment);
+    return aws_bool(c->input, "RetainDeploymentConfig", false) ? NULL : json_object();
+}
+
 /* ---- create, update, delete ---- */
 
 void sagemaker_create_endpoint(struct aws_call *c)
 {
     Pilotlight__V1__CreateEndpointRequest r = PILOTLIGHT__V1__CREATE_ENDPOINT_REQUEST__INIT;
-    if (!shape_check(c, &shape_create_endpoint))
+    if (!shape_check(c, &shape_create_endpoint) || !check_deployment(c))
         return;
     r.name = arena_strdup(c->arena, input_name(c));
     r.endpoint_config_name = arena_strdup(c->arena, aws_text(c->input, "EndpointConfigName"));
     r.tags = sagemaker_tags(c, json_object_get(c->input, "Tags"), &r.n_tags);
-    json_t *deployment = json_object_get(c->input, "DeploymentConfig"), *kept = json_object();
-    if (deployment)
-        json_object_set(kept, "LastDeploymentConfig", deployment);
-    r.annotations = sagemaker_annotation(
-        c, kept, &pilotlight__v1__create_endpoint_request__annotations_entry__descriptor, &r.n_annotations);
+    r.annotations =
+        sagemaker_annotation(c, deployment_note(c),
+                             &pilotlight__v1__create_endpoint_request__annotations_entry__descriptor, &r.n_annotations);
     upstream_send(c, UPSTREAM_CONTROL, UPSTREAM_V1("EndpointService", "CreateEndpoint"), &r.base,
                   &pilotlight__v1__create_endpoint_response__descriptor, reply_arn);
 }
@@ -70,12 +104,16 @@ static bool is_retained(const struct aws_call *c, const char *property)
 void sagemaker_update_endpoint(struct aws_call *c)
 {
     Pilotlight__V1__UpdateEndpointRequest r = PILOTLIGHT__V1__UPDATE_ENDPOINT_REQUEST__INIT;
-    if (!shape_check(c, &shape_update_endpoint))
+    if (!shape_check(c, &shape_update_endpoint) || !check_deployment(c))
         return;
     r.name = arena_strdup(c->arena, input_name(c));
     r.endpoint_config_name = arena_strdup(c->arena, aws_text(c->input, "EndpointConfigName"));
     r.retain_weights = is_retained(c, "DesiredWeight");
     r.retain_provisioned_concurrency = is_retained(c, "DesiredInstanceCount");
+    json_t *note = deployment_note(c);
+    if (note)
+        r.annotations = sagemaker_annotation(
+            c, note, &pilotlight__v1__update_endpoint_request__annotations_entry__descriptor, &r.n_annotations);
     upstream_send(c, UPSTREAM_CONTROL, UPSTREAM_V1("EndpointService", "UpdateEndpoint"), &r.base,
                   &pilotlight__v1__update_endpoint_response__descriptor, reply_arn);
 }
@@ -109,7 +147,7 @@ static void set_capacity(struct aws_call *c, const json_t *v, Pilotlight__V1__Va
         out->new_weight_case = PILOTLIGHT__V1__VARIANT_CAPACITY__NEW_WEIGHT_WEIGHT;
     if (aws_integer(update, "MaxConcurrency", &n)) {
         out->new_max_concurrency_case = PILOTLIGHT__V1__VARIANT_CAPACITY__NEW_MAX_CONCURRENCY_MAX_CONCURRENCY;
-        out->max_concurrency = (int32_t)n;
+        out->max_concurrency = aws_narrow(n);
     }
     bool provisioned = aws_integer(update, "ProvisionedConcurrency", &n);
     if (!provisioned && aws_integer(v, "DesiredInstanceCount", &n)) {
@@ -119,7 +157,7 @@ static void set_capacity(struct aws_call *c, const json_t *v, Pilotlight__V1__Va
     if (provisioned) {
         out->new_provisioned_concurrency_case =
             PILOTLIGHT__V1__VARIANT_CAPACITY__NEW_PROVISIONED_CONCURRENCY_PROVISIONED_CONCURRENCY;
-        out->provisioned_concurrency = (int32_t)n;
+        out->provisioned_concurrency = aws_narrow(n);
     }
 }
 

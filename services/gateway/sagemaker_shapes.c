@@ -96,6 +96,37 @@ static bool is_group_or_subnet(const char *s)
     return all_of(s, "-");
 }
 
+/* "ml.", a family, ".", a size: the lists of those that clients know differ by their age. */
+static bool is_instance_type(const char *s)
+{
+    static const char part[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+    size_t family = strncmp(s, "ml.", 3) == 0 ? strspn(s + 3, part) : 0;
+    const char *size = s + 3 + family;
+    return family > 0 && size[0] == '.' && size[1] && size[1 + strspn(size + 1, part)] == '\0';
+}
+
+/* An ARN of a model package, or its name, with or without "/version". */
+static bool is_package(const char *s)
+{
+    const char *p = behind_arn(s, ":sagemaker:");
+    if (p) {
+        p = strchr(p, '/');
+        s = p ? p + 1 : "";
+    }
+    size_t n = strcspn(s, "/");
+    const char *version = s[n] ? s + n + 1 : "1";
+    for (size_t i = 0; i < n; i++)
+        if (!alnum(s[i]) && s[i] != '-')
+            return false;
+    return n > 0 && n <= 63 && alnum(s[0]) && alnum(s[n - 1]) && *version &&
+           version[strspn(version, "0123456789")] == '\0' && strlen(version) <= 5;
+}
+
+static bool is_not_blank(const char *s)
+{
+    return s[strspn(s, " \t\r\n")] != '\0';
+}
+
 /* ---- simple shapes ---- */
 
 #define PATTERN(lo, hi, text, fn)                                                                                      \
@@ -149,8 +180,10 @@ static const struct shape sort_order = ONE_OF("Ascending", "Descending");
 /* ---- models ---- */
 
 static const struct shape access_mode = ONE_OF("Platform", "Vpc");
+static const struct shape credentials_provider = STRING(1, 2048);
+static const struct shape repository_auth = OBJECT({ "RepositoryCredentialsProviderArn", &credentials_provider, true });
 static const struct shape image_config =
-    OBJECT({ "RepositoryAccessMode", &access_mode, true }, ANY("RepositoryAuthConfig"));
+    OBJECT({ "RepositoryAccessMode", &access_mode, true }, { "RepositoryAuthConfig", &repository_auth, false });
 static const struct shape container_mode = ONE_OF("SingleModel", "MultiModel");
 static const struct shape cache_setting = ONE_OF("Enabled", "Disabled");
 static const struct shape multi_model = OBJECT({ "ModelCacheSetting", &cache_setting, false });
@@ -161,13 +194,18 @@ static const struct shape s3_source =
            ANY("ModelAccessConfig"), ANY("HubAccessConfig"), ANY("ManifestS3Uri"), ANY("ETag"), ANY("ManifestEtag"));
 static const struct shape model_source = OBJECT({ "S3DataSource", &s3_source, false });
 static const struct shape more_sources = LIST(0, 5, any);
-static const struct shape package_name = STRING(1, 176);
+static const struct shape package_name =
+    PATTERN(1, 176,
+            "(arn:aws[a-z\\-]*:sagemaker:[a-z0-9\\-]*:[0-9]{12}:[a-z\\-]*\\/)?([a-zA-Z0-9]([a-zA-Z0-9-]){0,62})"
+            "(?<!-)(\\/[0-9]{1,5})?$",
+            is_package);
+static const struct shape specification_name = PATTERN(1, 63, NAME_PATTERN, is_name);
 static const struct shape hostname = PATTERN(0, 63, NAME_PATTERN, is_name);
 static const struct shape container =
     OBJECT({ "Image", &image, false }, { "ModelDataUrl", &data_url, false }, { "Environment", &environment, false },
            { "ContainerHostname", &hostname, false }, { "Mode", &container_mode, false },
            { "ImageConfig", &image_config, false }, { "ModelPackageName", &package_name, false },
-           { "InferenceSpecificationName", &name, false }, { "MultiModelConfig", &multi_model, false },
+           { "InferenceSpecificationName", &specification_name, false }, { "MultiModelConfig", &multi_model, false },
            { "ModelDataSource", &model_source, false }, { "AdditionalModelDataSources", &more_sources, false },
            ANY("ContainerMetricsConfig"));
 static const struct shape containers = LIST(0, 15, container);
@@ -202,16 +240,19 @@ static const struct shape serverless =
 static const struct shape weight = { .type = SHAPE_NUMBER };
 static const struct shape instance_count = INTEGER(1, 1000000);
 static const struct shape desired_count = INTEGER(0, 1000000);
-static const struct shape instance_type = PATTERN(1, 63, "ml\\.[a-z0-9\\-]+\\.[a-z0-9]+", NULL);
+static const struct shape instance_type = PATTERN(1, 63, "ml\\.[a-z0-9\\-]+\\.[a-z0-9\\-]+", is_instance_type);
 static const struct shape accelerator = STRING(1, 63);
 static const struct shape volume = INTEGER(1, 512);
 static const struct shape timeout = INTEGER(60, 3600);
+static const struct shape destination = PATTERN(0, 512, "(https|s3)://([^/])/?(.*)", is_data_url);
+static const struct shape core_dump =
+    OBJECT({ "DestinationS3Uri", &destination, true }, { "KmsKeyId", &key_id, false });
 static const struct shape variant =
     OBJECT({ "VariantName", &name, true }, { "ModelName", &name, false }, { "ServerlessConfig", &serverless, false },
            { "InitialVariantWeight", &weight, false }, { "InitialInstanceCount", &instance_count, false },
            { "InstanceType", &instance_type, false }, { "AcceleratorType", &accelerator, false },
            { "VolumeSizeInGB", &volume, false }, { "ModelDataDownloadTimeoutInSeconds", &timeout, false },
-           { "ContainerStartupHealthCheckTimeoutInSeconds", &timeout, false }, ANY("CoreDumpConfig"),
+           { "ContainerStartupHealthCheckTimeoutInSeconds", &timeout, false }, { "CoreDumpConfig", &core_dump, false },
            { "EnableSSMAccess", &boolean, false }, ANY("ManagedInstanceScaling"), ANY("RoutingConfig"),
            ANY("InferenceAmiVersion"), ANY("InstancePools"), ANY("CapacityReservationConfig"));
 static const struct shape variants = LIST(1, 10, variant);
@@ -226,9 +267,32 @@ const struct shape shape_list_endpoint_configs = OBJECT({ "SortBy", &model_sort,
 
 /* ---- endpoints ---- */
 
+static const struct shape routing_type = ONE_OF("ALL_AT_ONCE", "CANARY", "LINEAR");
+static const struct shape size_type = ONE_OF("INSTANCE_COUNT", "CAPACITY_PERCENT");
+static const struct shape size_value = INTEGER(1, 0);
+static const struct shape capacity_size = OBJECT({ "Type", &size_type, true }, { "Value", &size_value, true });
+static const struct shape up_to_an_hour = INTEGER(0, 3600), execution_timeout = INTEGER(600, 28800);
+static const struct shape routing =
+    OBJECT({ "Type", &routing_type, true }, { "WaitIntervalInSeconds", &up_to_an_hour, true },
+           { "CanarySize", &capacity_size, false }, { "LinearStepSize", &capacity_size, false });
+static const struct shape blue_green =
+    OBJECT({ "TrafficRoutingConfiguration", &routing, true }, { "TerminationWaitInSeconds", &up_to_an_hour, false },
+           { "MaximumExecutionTimeoutInSeconds", &execution_timeout, false });
+static const struct shape rolling =
+    OBJECT({ "MaximumBatchSize", &capacity_size, true }, { "WaitIntervalInSeconds", &up_to_an_hour, true },
+           { "MaximumExecutionTimeoutInSeconds", &execution_timeout, false },
+           { "RollbackMaximumBatchSize", &capacity_size, false });
+static const struct shape alarm_name = PATTERN(1, 255, "(?!\\s*$).+", is_not_blank);
+static const struct shape alarm = OBJECT({ "AlarmName", &alarm_name, false });
+static const struct shape alarms = LIST(1, 10, alarm);
+static const struct shape rollback = OBJECT({ "Alarms", &alarms, false });
+static const struct shape deployment =
+    OBJECT({ "BlueGreenUpdatePolicy", &blue_green, false }, { "RollingUpdatePolicy", &rolling, false },
+           { "AutoRollbackConfiguration", &rollback, false });
+
 const struct shape shape_create_endpoint =
     OBJECT({ "EndpointName", &name, true }, { "EndpointConfigName", &name, true }, { "Tags", &tags, false },
-           ANY("DeploymentConfig"));
+           { "DeploymentConfig", &deployment, false });
 const struct shape shape_describe_endpoint = OBJECT({ "EndpointName", &name, true });
 
 static const struct shape endpoint_sort = ONE_OF("Name", "CreationTime", "Status");
@@ -245,7 +309,7 @@ static const struct shape properties = LIST(0, 3, property);
 const struct shape shape_update_endpoint = OBJECT(
     { "EndpointName", &name, true }, { "EndpointConfigName", &name, true },
     { "RetainAllVariantProperties", &boolean, false }, { "ExcludeRetainedVariantProperties", &properties, false },
-    ANY("DeploymentConfig"), { "RetainDeploymentConfig", &boolean, false });
+    { "DeploymentConfig", &deployment, false }, { "RetainDeploymentConfig", &boolean, false });
 
 static const struct shape serverless_update =
     OBJECT({ "MaxConcurrency", &concurrency, false }, { "ProvisionedConcurrency", &concurrency, false });
