@@ -17,6 +17,8 @@
 #include "rpc/client.h"
 #include "rpc/server.h"
 #include "scaling.h"
+#include "scaling_alarms.h"
+#include "scaling_change.h"
 #include "spread.h"
 #include "stats.h"
 #include "store.h"
@@ -95,6 +97,12 @@ static void port_deleted(void *arg, const Pilotlight__V1__Endpoint *last)
     struct control *c = arg;
     control_committed(c);
     followers_deleted(c->followers, last);
+    struct pl_err err;
+    pl_cleanup(record_free_p) Pilotlight__V1__ListScalingPoliciesResponse *policies = NULL;
+    if (scaling_policies(c->store, last->name, "", NULL, 0, &policies, &err) == PL_OK)
+        scaling_alarms_delete(c, policies);
+    else
+        log_warn("policies_unreadable", LOG_STR("endpoint", last->name), LOG_CODE(&err), LOG_ERR(&err));
     scaling_endpoint_gone(c->scaling, last->name);
 }
 

@@ -86,7 +86,8 @@ static enum pl_code read_metric(struct scaling *all, const policy_message *p, in
     const char *name = p->metric ? p->metric->name : "ServerlessProvisionedConcurrencyUtilization";
     if (!statistic_parse(*p->statistic ? p->statistic : "average", &statistic))
         return pl_fail(err, PL_DATA_LOSS, "statistic", "policy \"%s\" has no statistic", p->name);
-    if (metric_read(all->store, name_space, name, key, -1, &range, wall_ms / 1000, &r, err) != PL_OK)
+    int unit = p->metric && *p->unit ? metric_unit(p->unit) : -1;
+    if (metric_read(all->store, name_space, name, key, unit, &range, wall_ms / 1000, &r, err) != PL_OK)
         return err->code;
     in->gaps_are_zero = p->metric == NULL;
     for (size_t u = 0; u < r.unit_count; u++)
@@ -277,9 +278,24 @@ void scaling_changed(struct scaling *all)
     all->ports.wake_at(all->ports.arg, all->ports.wall_ms(all->ports.arg));
 }
 
+static void forget_rests(struct scaling *all, const char *endpoint)
+{
+    struct rest *r, *next;
+    size_t n = strlen(endpoint);
+    HASH_ITER(hh, all->rests, r, next)
+    {
+        if (strncmp(r->key, endpoint, n) != 0 || r->key[n] != '/')
+            continue;
+        HASH_DEL(all->rests, r);
+        free(r->key);
+        free(r);
+    }
+}
+
 void scaling_endpoint_gone(struct scaling *all, const char *endpoint)
 {
     struct pl_err err;
+    forget_rests(all, endpoint);
     pl_cleanup(store_end) struct store_tx tx = { 0 };
     if (store_begin(&tx, all->store, &err) != PL_OK ||
         store_targets_delete_endpoint(all->store, endpoint, &err) != PL_OK || store_commit(&tx, &err) != PL_OK)

@@ -1,5 +1,6 @@
 #include "scaling_change.h"
 
+#include "alarm_check.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "check.h"
@@ -164,6 +165,13 @@ static enum pl_code check_policy(const struct limits *l, const Pilotlight__V1__S
                        "policy.target_value is %g: a used share must be at most 1 (100 %%)", p->target_value);
     if (p->metric)
         TRY(metric_check(l, "policy.metric", p->metric, err));
+    TRY(metric_check_unit("policy.unit", p->unit, err));
+    if (*p->high_alarm_name)
+        TRY(alarm_check_name(l, "policy.high_alarm_name", p->high_alarm_name, err));
+    if (*p->low_alarm_name)
+        TRY(alarm_check_name(l, "policy.low_alarm_name", p->low_alarm_name, err));
+    if (*p->alarm_action)
+        TRY(check_length(l, LIMIT_alarm_action, "policy.alarm_action", p->alarm_action, err));
     if (*p->statistic && (!statistic_parse(p->statistic, &statistic) || statistic_is_extended(&statistic)))
         return pl_fail(err, PL_INVALID, "policy.statistic",
                        "policy.statistic \"%.40s\" must be average, minimum, maximum, sum or sample_count",

@@ -6,6 +6,7 @@
 #include "record.h"
 #include "rpc/server.h"
 #include "scaling.h"
+#include "scaling_alarms.h"
 #include "scaling_change.h"
 #include "store_scaling.h"
 
@@ -44,12 +45,21 @@ CONTROL_HANDLER(delete_scaling_target)
         PILOTLIGHT__V1__DELETE_SCALING_TARGET_RESPONSE__INIT;
     struct control *c = service;
     struct pl_err err;
-    if (scaling_delete_target(c->store, r->endpoint_name, r->variant_name, &err) != PL_OK) {
+    pl_cleanup(record_free_p) Pilotlight__V1__ListScalingPoliciesResponse *policies = NULL;
+    if (scaling_policies(c->store, r->endpoint_name, r->variant_name, NULL, 0, &policies, &err) != PL_OK ||
+        scaling_delete_target(c->store, r->endpoint_name, r->variant_name, &err) != PL_OK) {
         rpc_fail(call, &err);
         return;
     }
+    scaling_alarms_delete(c, policies);
     scaling_changed(c->scaling);
     rpc_reply(call, &reply.base);
+}
+
+static enum pl_code policy_named(struct control *c, const char *endpoint, const char *variant, char *name,
+                                 Pilotlight__V1__ListScalingPoliciesResponse **out, struct pl_err *err)
+{
+    return scaling_policies(c->store, endpoint, variant, &name, 1, out, err);
 }
 
 CONTROL_HANDLER(put_scaling_policy)
@@ -59,10 +69,14 @@ CONTROL_HANDLER(put_scaling_policy)
     struct control *c = service;
     struct pl_err err;
     pl_cleanup(record_free_p) Pilotlight__V1__ScalingPolicy *p = NULL;
-    if (scaling_put_policy(c->store, &c->limits, r->policy, pl_wall_ms(), &p, &err) != PL_OK) {
+    pl_cleanup(record_free_p) Pilotlight__V1__ListScalingPoliciesResponse *before = NULL;
+    if ((r->policy &&
+         policy_named(c, r->policy->endpoint_name, r->policy->variant_name, r->policy->name, &before, &err) != PL_OK) ||
+        scaling_put_policy(c->store, &c->limits, r->policy, pl_wall_ms(), &p, &err) != PL_OK) {
         rpc_fail(call, &err);
         return;
     }
+    scaling_alarms_put(c, p, before && before->n_policies > 0 ? before->policies[0] : NULL);
     scaling_changed(c->scaling);
     reply.policy = p;
     rpc_reply(call, &reply.base);
@@ -80,25 +94,22 @@ CONTROL_HANDLER(list_scaling_policies)
         rpc_reply(call, &reply->base);
 }
 
-/* Answers the call. */
-static void delete_rule(struct rpc_call *call, struct control *c, enum store_rule_kind kind, const char *endpoint,
-                        const char *variant, const char *name, const ProtobufCMessage *reply)
-{
-    struct pl_err err;
-    if (scaling_delete_rule(c->store, (int)kind, endpoint, variant, name, &err) != PL_OK) {
-        rpc_fail(call, &err);
-        return;
-    }
-    scaling_changed(c->scaling);
-    rpc_reply(call, reply);
-}
-
 CONTROL_HANDLER(delete_scaling_policy)
 {
     const Pilotlight__V1__DeleteScalingPolicyRequest *r = message;
     static const Pilotlight__V1__DeleteScalingPolicyResponse reply =
         PILOTLIGHT__V1__DELETE_SCALING_POLICY_RESPONSE__INIT;
-    delete_rule(call, service, STORE_POLICY, r->endpoint_name, r->variant_name, r->name, &reply.base);
+    struct control *c = service;
+    struct pl_err err;
+    pl_cleanup(record_free_p) Pilotlight__V1__ListScalingPoliciesResponse *policies = NULL;
+    if (policy_named(c, r->endpoint_name, r->variant_name, r->name, &policies, &err) != PL_OK ||
+        scaling_delete_rule(c->store, (int)STORE_POLICY, r->endpoint_name, r->variant_name, r->name, &err) != PL_OK) {
+        rpc_fail(call, &err);
+        return;
+    }
+    scaling_alarms_delete(c, policies);
+    scaling_changed(c->scaling);
+    rpc_reply(call, &reply.base);
 }
 
 CONTROL_HANDLER(put_scaling_schedule)
@@ -134,7 +145,14 @@ CONTROL_HANDLER(delete_scaling_schedule)
     const Pilotlight__V1__DeleteScalingScheduleRequest *r = message;
     static const Pilotlight__V1__DeleteScalingScheduleResponse reply =
         PILOTLIGHT__V1__DELETE_SCALING_SCHEDULE_RESPONSE__INIT;
-    delete_rule(call, service, STORE_SCHEDULE, r->endpoint_name, r->variant_name, r->name, &reply.base);
+    struct control *c = service;
+    struct pl_err err;
+    if (scaling_delete_rule(c->store, (int)STORE_SCHEDULE, r->endpoint_name, r->variant_name, r->name, &err) != PL_OK) {
+        rpc_fail(call, &err);
+        return;
+    }
+    scaling_changed(c->scaling);
+    rpc_reply(call, &reply.base);
 }
 
 CONTROL_HANDLER(list_scaling_activities)

@@ -2,8 +2,7 @@
 
 #include <math.h>
 
-#define IN_SHARE 0.9
-#define MOST     100000.0 /* far above what a variant may have; keeps the arithmetic tame */
+#define MOST 100000.0 /* far above what a variant may have; keeps the arithmetic tame */
 
 struct span {
     bool all_above, all_below, known;
@@ -18,7 +17,7 @@ static void look(const struct scaling_input *in, size_t count, struct span *out)
         double value = p->known ? p->value : 0;
         out->known &= p->known || in->gaps_are_zero;
         out->all_above &= value > in->target;
-        out->all_below &= value < IN_SHARE * in->target;
+        out->all_below &= value < SCALING_IN_SHARE * in->target;
         out->sum += value;
         out->max = i == SCALING_IN_MINUTES - count ? value : fmax(out->max, value);
     }

@@ -13,6 +13,7 @@
 
 #define SCALING_OUT_MINUTES 3
 #define SCALING_IN_MINUTES  15
+#define SCALING_IN_SHARE    0.9 /* of the target */
 
 struct scaling_point {
     bool known;

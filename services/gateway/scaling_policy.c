@@ -44,6 +44,7 @@ static bool read_metric(struct aws_call *c, const json_t *tracking, Pilotlight__
     p->metric->name = arena_strdup(c->arena, name);
     p->metric->dimensions = monitoring_dimensions(c, json_object_get(own, "Dimensions"), &p->metric->n_dimensions);
     p->statistic = arena_strdup(c->arena, statistic ? monitoring_statistic(statistic) : "average");
+    p->unit = arena_strdup(c->arena, aws_text(own, "Unit") ? aws_text(own, "Unit") : "");
     return true;
 }
 
@@ -52,11 +53,16 @@ static bool read_policy(struct aws_call *c, Pilotlight__V1__ScalingPolicy *p)
     const char *type = aws_text(c->input, "PolicyType");
     const json_t *tracking = json_object_get(c->input, "TargetTrackingScalingPolicyConfiguration");
     int64_t n;
-    if (!tracking || (type && strcmp(type, "TargetTrackingScaling") != 0)) {
+    static const char *const others[] = { "StepScalingPolicyConfiguration", "PredictiveScalingPolicyConfiguration" };
+    const char *other = "";
+    for (size_t i = 0; i < PL_COUNT(others); i++)
+        if (json_object_get(c->input, others[i]))
+            other = arena_format(c->arena, "%s is not offered: ", others[i]);
+    if (*other || !tracking || (type && strcmp(type, "TargetTrackingScaling") != 0)) {
         aws_fail(c, AWS_VALIDATION,
-                 "Only PolicyType TargetTrackingScaling, with TargetTrackingScalingPolicyConfiguration, is offered; "
-                 "scheduled "
-                 "actions change the bounds of a target at certain times.");
+                 "%sOnly PolicyType TargetTrackingScaling, with TargetTrackingScalingPolicyConfiguration, is offered; "
+                 "scheduled actions change the bounds of a target at certain times.",
+                 other);
         return false;
     }
     if (!read_metric(c, tracking, p))
@@ -75,6 +81,34 @@ static bool read_policy(struct aws_call *c, Pilotlight__V1__ScalingPolicy *p)
     return true;
 }
 
+/* Named as Application Auto Scaling names them. */
+static char *alarm_name(struct aws_call *c, const char *endpoint, const char *variant, const char *policy,
+                        const char *which)
+{
+    return arena_format(c->arena, "TargetTracking-%s-Alarm%s-%s", scaling_resource_id(c, endpoint, variant), which,
+                        scaling_uuid(c, scaling_resource_id(c, endpoint, variant), policy, which));
+}
+
+static void set_alarms(struct aws_call *c, Pilotlight__V1__ScalingPolicy *p)
+{
+    p->alarm_action = policy_arn(c, p->endpoint_name, p->variant_name, p->name);
+    p->high_alarm_name = alarm_name(c, p->endpoint_name, p->variant_name, p->name, "High");
+    if (!p->scale_in_disabled)
+        p->low_alarm_name = alarm_name(c, p->endpoint_name, p->variant_name, p->name, "Low");
+}
+
+static json_t *alarms_json(struct aws_call *c, const Pilotlight__V1__ScalingPolicy *p)
+{
+    const char *const names[] = { p->high_alarm_name, p->low_alarm_name };
+    json_t *list = json_array();
+    for (size_t i = 0; i < PL_COUNT(names); i++)
+        if (*names[i])
+            json_array_append_new(list,
+                                  json_pack("{s:s, s:s}", "AlarmName", names[i], "AlarmARN",
+                                            aws_arn(c, "cloudwatch", arena_format(c->arena, "alarm:%s", names[i]))));
+    return list;
+}
+
 static void was_put(struct aws_call *c, const struct pl_err *status, const void *reply)
 {
     const Pilotlight__V1__PutScalingPolicyResponse *r = reply;
@@ -82,10 +116,9 @@ static void was_put(struct aws_call *c, const struct pl_err *status, const void 
         aws_fail_upstream(c, status);
         return;
     }
-    /* Control watches the metric itself: there are no alarms to show. */
-    aws_reply(c,
-              json_pack("{s:s, s:[]}", "PolicyARN",
-                        policy_arn(c, r->policy->endpoint_name, r->policy->variant_name, r->policy->name), "Alarms"));
+    aws_reply(c, json_pack("{s:s, s:o}", "PolicyARN",
+                           policy_arn(c, r->policy->endpoint_name, r->policy->variant_name, r->policy->name), "Alarms",
+                           alarms_json(c, r->policy)));
 }
 
 void scaling_put_policy(struct aws_call *c)
@@ -97,6 +130,7 @@ void scaling_put_policy(struct aws_call *c)
         return;
     p.endpoint_name = resource.endpoint;
     p.variant_name = resource.variant;
+    set_alarms(c, &p);
     r.policy = &p;
     upstream_send(c, UPSTREAM_CONTROL, UPSTREAM_V1("ScalingService", "PutScalingPolicy"), &r.base,
                   &pilotlight__v1__put_scaling_policy_response__descriptor, was_put);
@@ -126,6 +160,16 @@ void scaling_delete_policy(struct aws_call *c)
                   &pilotlight__v1__delete_scaling_policy_response__descriptor, deleted);
 }
 
+static json_t *metric_json(const Pilotlight__V1__ScalingPolicy *p)
+{
+    json_t *o = json_pack("{s:s, s:s, s:o, s:s}", "Namespace", p->metric->namespace_, "MetricName", p->metric->name,
+                          "Dimensions", monitoring_dimensions_json(p->metric), "Statistic",
+                          monitoring_statistic_name(*p->statistic ? p->statistic : "average"));
+    if (*p->unit)
+        json_object_set_new(o, "Unit", json_string(p->unit));
+    return o;
+}
+
 static json_t *tracking_json(const Pilotlight__V1__ScalingPolicy *p)
 {
     json_t *o = json_pack("{s:f, s:b}", "TargetValue", p->target_value, "DisableScaleIn", p->scale_in_disabled);
@@ -134,10 +178,7 @@ static json_t *tracking_json(const Pilotlight__V1__ScalingPolicy *p)
     if (p->scale_in_cooldown_case)
         json_object_set_new(o, "ScaleInCooldown", json_integer(p->scale_in_cooldown_s));
     if (p->metric)
-        json_object_set_new(o, "CustomizedMetricSpecification",
-                            json_pack("{s:s, s:s, s:o, s:s}", "Namespace", p->metric->namespace_, "MetricName",
-                                      p->metric->name, "Dimensions", monitoring_dimensions_json(p->metric), "Statistic",
-                                      monitoring_statistic_name(*p->statistic ? p->statistic : "average")));
+        json_object_set_new(o, "CustomizedMetricSpecification", metric_json(p));
     else
         json_object_set_new(o, "PredefinedMetricSpecification", json_pack("{s:s}", "PredefinedMetricType", PREDEFINED));
     return o;
@@ -157,13 +198,13 @@ static void policies_listed(struct aws_call *c, const struct pl_err *status, con
     for (size_t i = page.from; i < page.to; i++) {
         const Pilotlight__V1__ScalingPolicy *p = r->policies[i];
         json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:[], s:o}", "PolicyARN",
+                              json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "PolicyARN",
                                         policy_arn(c, p->endpoint_name, p->variant_name, p->name), "PolicyName",
                                         p->name, "ServiceNamespace", SCALING_NAMESPACE, "ResourceId",
                                         scaling_resource_id(c, p->endpoint_name, p->variant_name), "ScalableDimension",
                                         SCALING_DIMENSION, "PolicyType", "TargetTrackingScaling",
                                         "TargetTrackingScalingPolicyConfiguration", tracking_json(p), "Alarms",
-                                        "CreationTime", aws_time(c, p->created_at_unix_ms)));
+                                        alarms_json(c, p), "CreationTime", aws_time(c, p->created_at_unix_ms)));
     }
     scaling_reply_list(c, "ScalingPolicies", list, &page);
 }

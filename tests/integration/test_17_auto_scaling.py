@@ -136,10 +136,10 @@ def test_what_needs_a_target(scaling, served):
 
 # ---- policies ----
 
-def test_policies(scaling, target):
+def test_policies(aws, scaling, target):
     made = scaling.put_scaling_policy(**target, PolicyName="use", PolicyType="TargetTrackingScaling",
                                       TargetTrackingScalingPolicyConfiguration=tracking(0.7, ScaleOutCooldown=10, ScaleInCooldown=20, DisableScaleIn=True))
-    assert made["Alarms"] == []
+    assert [a["AlarmName"].rpartition("-Alarm")[2][:5] for a in made["Alarms"]] == ["High-"]  # it never scales in
     assert made["PolicyARN"].startswith("arn:aws:autoscaling:us-east-1:000000000000:scalingPolicy:") and made["PolicyARN"].endswith(f":resource/sagemaker/{target['ResourceId']}:policyName/use")
     own = {"MetricName": "Depth", "Namespace": "Queue", "Dimensions": [{"Name": "Q", "Value": "one"}], "Statistic": "Maximum"}
     scaling.put_scaling_policy(**target, PolicyName="queue", TargetTrackingScalingPolicyConfiguration={"TargetValue": 100, "CustomizedMetricSpecification": own})
@@ -155,10 +155,25 @@ def test_policies(scaling, target):
     assert one["TargetTrackingScalingPolicyConfiguration"] == tracking(0.5, DisableScaleIn=False)
     pages = [[p["PolicyName"] for p in page["ScalingPolicies"]] for page in scaling.get_paginator("describe_scaling_policies").paginate(ServiceNamespace="sagemaker", PaginationConfig={"PageSize": 1})]
     assert sorted(n for p in pages for n in p) == ["queue", "use"] and [len(p) for p in pages] == [1, 1]
+    # What a policy looks at is to be seen as alarms; they go with it.
+    monitoring = aws.client("cloudwatch")
+    alarms = {a["AlarmName"]: a for a in monitoring.describe_alarms(AlarmNamePrefix=f"TargetTracking-{target['ResourceId']}-")["MetricAlarms"]}
+    assert {a["AlarmName"] for p in (again, got["queue"]) for a in p["Alarms"]} == set(alarms) and len(alarms) == 4
+    high, low = (alarms[a["AlarmName"]] for a in again["Alarms"])
+    assert [a["AlarmArn"] for a in (high, low)] == [a["AlarmARN"] for a in again["Alarms"]] and high["AlarmActions"] == low["AlarmActions"] == [again["PolicyARN"]]
+    assert (high["ComparisonOperator"], high["Threshold"], high["EvaluationPeriods"], high["Period"]) == ("GreaterThanThreshold", 0.5, 3, 60)
+    assert (low["ComparisonOperator"], low["Threshold"], low["EvaluationPeriods"], low["Period"]) == ("LessThanThreshold", 0.45, 15, 60)
+    assert (high["Namespace"], high["MetricName"], high["Statistic"]) == ("AWS/SageMaker", "ServerlessProvisionedConcurrencyUtilization", "Average")
+    assert high["Dimensions"] == [{"Name": "EndpointName", "Value": target["ResourceId"].split("/")[1]}, {"Name": "VariantName", "Value": "AllTraffic"}]
+    of_queue = alarms[got["queue"]["Alarms"][0]["AlarmName"]]
+    assert (of_queue["MetricName"], of_queue["Statistic"], of_queue["Threshold"]) == ("Depth", "Maximum", 100)
+    monitoring.delete_alarms(AlarmNames=[low["AlarmName"]])  # by hand: nothing minds
     scaling.delete_scaling_policy(**target, PolicyName="use")
+    assert {a["AlarmName"] for a in monitoring.describe_alarms(AlarmNamePrefix="TargetTracking-")["MetricAlarms"]} == {a["AlarmName"] for a in got["queue"]["Alarms"]}
     refused(scaling.delete_scaling_policy, "ObjectNotFoundException", 'No scaling policy "use"', **target, PolicyName="use")
     scaling.deregister_scalable_target(**target)  # the other one goes with it
     assert scaling.describe_scaling_policies(ServiceNamespace="sagemaker", ResourceId=target["ResourceId"])["ScalingPolicies"] == []
+    assert monitoring.describe_alarms(AlarmNamePrefix="TargetTracking-")["MetricAlarms"] == []
 
 
 @pytest.mark.parametrize("change, code, text", [
