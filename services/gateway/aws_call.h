@@ -104,6 +104,11 @@ bool aws_read_time(const json_t *v, int64_t *out_ms);
 const char *aws_text(const json_t *object, const char *member);
 bool aws_number(const json_t *object, const char *member, double *out);
 bool aws_integer(const json_t *object, const char *member, int64_t *out);
+/* For a field of 32 bits that control checks: what does not fit is the nearest that does, and as wrong. */
+static inline int32_t aws_narrow(int64_t n)
+{
+    return n > INT32_MAX ? INT32_MAX : n < INT32_MIN ? INT32_MIN : (int32_t)n;
+}
 bool aws_bool(const json_t *object, const char *member, bool fallback);
 
 /* "arn:aws:sagemaker:REGION:ACCOUNT:KIND/NAME" */

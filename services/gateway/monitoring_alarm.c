@@ -76,18 +76,22 @@ static int32_t integer(const json_t *o, const char *member)
 {
     int64_t n = 0;
     (void)aws_integer(o, member, &n);
-    return n > INT32_MAX ? INT32_MAX : (int32_t)n;
+    return aws_narrow(n);
 }
 
 static bool read_alarm(struct aws_call *c, Pilotlight__V1__Alarm *a)
 {
     static const char *const needed[] = { "AlarmName", "ComparisonOperator", "EvaluationPeriods", "Threshold",
                                           "Period" };
-    if (json_object_get(c->input, "Metrics") || json_object_get(c->input, "ThresholdMetricId")) {
-        monitoring_invalid(c,
-                           "Alarms over metric math and anomaly detection are not offered: an alarm has one metric.");
-        return false;
-    }
+    static const char *const others[] = { "Metrics", "ThresholdMetricId" };
+    for (size_t i = 0; i < PL_COUNT(others); i++)
+        if (json_object_get(c->input, others[i])) {
+            monitoring_invalid(c,
+                               "%s: alarms over metric math and anomaly detection are not offered; an alarm has one "
+                               "metric.",
+                               others[i]);
+            return false;
+        }
     for (size_t i = 0; i < PL_COUNT(needed); i++)
         if (!monitoring_need(c, c->input, needed[i]))
             return false;

@@ -218,7 +218,7 @@ static Pilotlight__V1__MetricDatum *read_datum(struct aws_call *c, const json_t 
     if (aws_text(d, "Unit"))
         m->unit = TEXT(aws_text(d, "Unit"));
     if (aws_integer(d, "StorageResolution", &resolution))
-        m->resolution_s = (int32_t)resolution;
+        m->resolution_s = aws_narrow(resolution);
     return set_values(c, d, m) ? m : NULL;
 }
 

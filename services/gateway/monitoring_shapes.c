@@ -133,6 +133,9 @@ const struct shape shape_monitoring_put_metric_data =
 
 static const struct shape description = STRING(0, 1024), actions = LIST(0, 5, text);
 static const struct shape alarm_names = LIST(0, 100, name);
+static const struct shape tag_key = STRING(1, 128), tag_value = STRING(0, 256);
+static const struct shape tag = OBJECT({ "Key", &tag_key, true }, { "Value", &tag_value, true });
+static const struct shape tags = LIST(0, 50, tag); /* without effect */
 
 const struct shape shape_monitoring_put_metric_alarm = OBJECT(
     { "AlarmName", &name, false }, { "AlarmDescription", &description, false }, { "ActionsEnabled", &boolean, false },
@@ -143,12 +146,12 @@ const struct shape shape_monitoring_put_metric_alarm = OBJECT(
     { "EvaluationPeriods", &positive, false }, { "DatapointsToAlarm", &positive, false },
     { "Threshold", &number, false }, { "ComparisonOperator", &comparison, false },
     { "TreatMissingData", &treatment, false }, { "EvaluateLowSampleCountPercentile", &low, false },
-    { "Metrics", &any, false }, { "ThresholdMetricId", &any, false });
+    { "Metrics", &any, false }, { "ThresholdMetricId", &name, false }, { "Tags", &tags, false });
 
 static const struct shape types = LIST(0, 2, alarm_type);
 const struct shape shape_monitoring_describe_alarms = OBJECT(
     { "AlarmNames", &alarm_names, false }, { "AlarmNamePrefix", &name, false }, { "AlarmTypes", &types, false },
-    { "ChildrenOfAlarmName", &any, false }, { "ParentsOfAlarmName", &any, false }, { "StateValue", &state, false },
+    { "ChildrenOfAlarmName", &name, false }, { "ParentsOfAlarmName", &name, false }, { "StateValue", &state, false },
     { "ActionPrefix", &text, false }, { "MaxRecords", &records, false }, { "NextToken", &token, false });
 const struct shape shape_monitoring_describe_alarms_for_metric =
     OBJECT({ "MetricName", &name, false }, { "Namespace", &name_space, false }, { "Statistic", &statistic, false },

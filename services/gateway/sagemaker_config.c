@@ -125,9 +125,9 @@ static void set_serverless(const json_t *v, Pilotlight__V1__ProductionVariant *o
     (void)aws_integer(s, "MemorySizeInMB", &memory);
     (void)aws_integer(s, "MaxConcurrency", &concurrency);
     (void)aws_integer(s, "ProvisionedConcurrency", &provisioned);
-    out->memory_size_mb = (int32_t)memory;
-    out->max_concurrency = (int32_t)concurrency;
-    out->provisioned_concurrency = (int32_t)provisioned;
+    out->memory_size_mb = aws_narrow(memory);
+    out->max_concurrency = aws_narrow(concurrency);
+    out->provisioned_concurrency = aws_narrow(provisioned);
 }
 
 static void set_instances(const struct aws_call *c, const json_t *v, Pilotlight__V1__ProductionVariant *out)

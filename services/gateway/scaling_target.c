@@ -133,12 +133,16 @@ static void targets_listed(struct aws_call *c, const struct pl_err *status, cons
         aws_fail_upstream(c, status);
         return;
     }
-    if (!scaling_page(c, r->n_targets, &page))
+    const Pilotlight__V1__ScalingTarget **found = arena_get(c->arena, (r->n_targets + 1) * sizeof(*found));
+    size_t count = 0;
+    for (size_t i = 0; i < r->n_targets; i++)
+        if (wanted(c, scaling_resource_id(c, r->targets[i]->endpoint_name, r->targets[i]->variant_name)))
+            found[count++] = r->targets[i];
+    if (!scaling_page(c, count, &page))
         return;
     json_t *list = json_array();
     for (size_t i = page.from; i < page.to; i++)
-        if (wanted(c, scaling_resource_id(c, r->targets[i]->endpoint_name, r->targets[i]->variant_name)))
-            json_array_append_new(list, target_json(c, r->targets[i]));
+        json_array_append_new(list, target_json(c, found[i]));
     scaling_reply_list(c, "ScalableTargets", list, &page);
 }
 

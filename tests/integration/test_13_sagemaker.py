@@ -242,6 +242,8 @@ CONFIG_REFUSALS = [
     ({"ServerlessConfig": {"MemorySizeInMB": 1500, "MaxConcurrency": 1}}, "MemorySizeInMB is 1500: it must be 1024 to 6144 MB in steps of 1024"),
     ({"ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 201}}, f"Value '201' at '{AT}.maxConcurrency' failed to satisfy constraint: Member must have value less than or equal to 200"),
     ({"ServerlessConfig": {"MemorySizeInMB": 9000, "MaxConcurrency": 999}}, "2 validation errors detected: "),
+    ({"ServerlessConfig": {"MemorySizeInMB": 2**32 + 2048, "MaxConcurrency": 1}}, f"Value '4294969344' at '{AT}.memorySizeInMB' failed to satisfy constraint"),
+    ({"ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 2**32 + 1}}, f"Value '4294967297' at '{AT}.maxConcurrency' failed to satisfy constraint"),
     ({"VariantName": "a b"}, "at 'productionVariants.1.member.variantName'"),
     ({"ModelName": "no-such-model"}, 'Could not find model "arn:aws:sagemaker:us-east-1:000000000000:model/no-such-model".'),
     ({"InstanceType": "ml.m5.large"}, "ProductionVariants[0].InstanceType cannot be used with ServerlessConfig"),
@@ -376,16 +378,31 @@ def test_weights_and_capacities(aws, artifacts, name):
     assert [v["CurrentWeight"] for v in aws.sagemaker.describe_endpoint(EndpointName=name)["ProductionVariants"]] == [1, 1]
 
 
-def test_deployment_configs_are_accepted_and_limits_of_updates(aws, artifacts, name):
+def test_deployment_configs_and_limits_of_updates(aws, artifacts, name):
     aws.create_model(name, artifacts.model(seed=8)[0])
     for config, memory in ((name, 2048), (f"{name}-2", 3072)):
         aws.sagemaker.create_endpoint_config(EndpointConfigName=config, ProductionVariants=[serverless(name, memory)])
-    plan = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}}}
-    aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name, DeploymentConfig=plan)
-    aws.in_service(name)
-    assert aws.sagemaker.describe_endpoint(EndpointName=name)["LastDeploymentConfig"] == plan
-    aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-2", DeploymentConfig=plan, RetainDeploymentConfig=True)
-    aws.in_service(name)
+    def plan(wait, **fields):
+        return {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0, **fields}, "TerminationWaitInSeconds": wait}}
+
+    def last():
+        aws.in_service(name)
+        return aws.sagemaker.describe_endpoint(EndpointName=name).get("LastDeploymentConfig")
+
+    aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name, DeploymentConfig=plan(0))
+    assert last() == plan(0)
+    for config, arguments, kept in ((f"{name}-2", {"DeploymentConfig": plan(1)}, plan(1)), (name, {"RetainDeploymentConfig": True}, plan(1)),
+                                    (f"{name}-2", {"DeploymentConfig": plan(2), "RetainDeploymentConfig": True}, plan(2)), (name, {}, None)):
+        aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config, **arguments)
+        assert last() == kept
+    size = {"Type": "CAPACITY_PERCENT", "Value": 10}
+    for config, text in ((plan(0, Type="CANARY", CanarySize=size), "TrafficRoutingConfiguration.Type CANARY is not offered"), (plan(0, Type="LINEAR", LinearStepSize=size), "LINEAR is not offered"),
+                         ({**plan(0), "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "a"}]}}, "AutoRollbackConfiguration is not offered")):
+        for call in (aws.sagemaker.create_endpoint, aws.sagemaker.update_endpoint):
+            refused(call, "ValidationException", text, EndpointName=name, EndpointConfigName=name, DeploymentConfig=config)
+    status, out, _ = aws.target("UpdateEndpoint", {"EndpointName": name, "EndpointConfigName": name, "DeploymentConfig": {  # only newer clients know it
+        "RollingUpdatePolicy": {"MaximumBatchSize": size, "WaitIntervalInSeconds": 0}}})
+    assert (status, out["__type"]) == (400, "ValidationException") and "RollingUpdatePolicy is not offered" in out["message"]
     for change, text in (({"ExcludeRetainedVariantProperties": [{"VariantPropertyType": "DesiredWeight"}] * 4}, "Member must have length less than or equal to 3"),
                          ({"ExcludeRetainedVariantProperties": [{"VariantPropertyType": "Colour"}]}, "Member must satisfy enum value set"),
                          ({"EndpointConfigName": "x" * 64}, "Member must have length less than or equal to 63"),
