@@ -221,6 +221,13 @@ static const char *payload_hash(struct aws_call *c)
     return said;
 }
 
+/* All buckets are the account's own. */
+static bool is_another_owner(const struct aws_call *c)
+{
+    const char *owner = http_header(c->http, "x-amz-expected-bucket-owner");
+    return owner && strcmp(owner, c->account) != 0;
+}
+
 static void begin(struct aws_call *c)
 {
     struct s3_call *s = ARENA_NEW(c->arena, struct s3_call);
@@ -238,6 +245,8 @@ static void begin(struct aws_call *c)
     else if (http_header(c->http, "x-amz-copy-source"))
         aws_fail(c, AWS_UNKNOWN_OPERATION,
                  "The gateway's buckets do not copy (x-amz-copy-source): put the object again.");
+    else if (is_another_owner(c))
+        aws_fail(c, AWS_DENIED, "The bucket has another owner than x-amz-expected-bucket-owner says.");
     else if (!s->operation->begin)
         http_read_body(c->http, (size_t)c->gateway->config->request_bytes, too_large);
     else if ((hash = payload_hash(c)) && auth_verify(c, hash))

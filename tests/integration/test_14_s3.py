@@ -1,5 +1,6 @@
 """The built-in artifact buckets as S3 clients see them."""
 import base64
+import datetime
 import hashlib
 import io
 import os
@@ -7,9 +8,11 @@ import urllib.error
 import urllib.request
 import zlib
 
+import boto3
 import botocore.exceptions
 import pytest
 
+import aws as clients
 import suite
 from aws import Aws
 from suite import wait_until
@@ -53,6 +56,22 @@ def test_buckets(aws, up):
     aws.s3.delete_object(Bucket="mine", Key="k")
     aws.s3.delete_bucket(Bucket="mine")
     fails(aws.s3.delete_bucket, "NoSuchBucket", 404, Bucket="mine")
+
+
+def test_the_default_bucket_as_the_python_sdk_makes_it(aws):
+    """Is it there (by the list of all buckets), made when it is not, and asked for as its owner's from then on."""
+    account = aws.client("sts").get_caller_identity()["Account"]
+    name = f"sagemaker-{clients.REGION}-{account}"
+    resource = boto3.resource("s3", endpoint_url=aws.url, region_name=aws.region, aws_access_key_id=aws.key, aws_secret_access_key=aws.secret)
+    assert resource.Bucket(name).creation_date is None
+    fails(aws.s3.head_bucket, "404", 404, Bucket=name, ExpectedBucketOwner=account)
+    resource.create_bucket(Bucket=name)
+    assert isinstance(resource.Bucket(name).creation_date, datetime.datetime)
+    aws.s3.head_bucket(Bucket=name, ExpectedBucketOwner=account)
+    fails(aws.s3.head_bucket, "403", 403, Bucket=name, ExpectedBucketOwner="123456789012")
+    fails(aws.s3.list_objects_v2, "AccessDenied", 403, Bucket=name, ExpectedBucketOwner="123456789012")
+    resource.Bucket(name).put_object(Key="m/sourcedir.tar.gz", Body=b"tar", ExpectedBucketOwner=account)
+    assert [o.key for o in resource.Bucket(name).objects.all()] == ["m/sourcedir.tar.gz"]
 
 
 @pytest.mark.parametrize("path", ["/UPPER", "/ab", "/a..b", "/-ab", "/ab-", "/" + "a" * 64, "/a_b", "/%2e%2e", "/..%2fetc/passwd", "/a%00b"])
