@@ -1,15 +1,23 @@
 #include "bill.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <uthash.h>
 
 struct bill_first {
+    UT_hash_handle hh;
     char *endpoint;
     int64_t day_ms; /* the first day on which it was used */
+};
+struct bill_place {
+    UT_hash_handle hh;
+    char *key; /* what makes a line: "DAY ENDPOINT VARIANT MEMORY" */
+    size_t at;
 };
 
 void bill_init(struct bill *b, enum bill_by by)
@@ -24,10 +32,21 @@ void bill_done(struct bill *b)
         free(b->lines[i].endpoint);
         free(b->lines[i].variant);
     }
-    for (size_t i = 0; i < b->first_count; i++)
-        free(b->firsts[i].endpoint);
+    struct bill_first *f, *next_first;
+    HASH_ITER(hh, b->firsts, f, next_first)
+    {
+        HASH_DEL(b->firsts, f);
+        free(f->endpoint);
+        free(f);
+    }
+    struct bill_place *p, *next_place;
+    HASH_ITER(hh, b->places, p, next_place)
+    {
+        HASH_DEL(b->places, p);
+        free(p->key);
+        free(p);
+    }
     free(b->lines);
-    free(b->firsts);
     *b = (struct bill){ 0 };
 }
 
@@ -43,24 +62,30 @@ int64_t bill_day_ms(const char *day)
 
 static void note_first(struct bill *b, const Pilotlight__V1__Usage *u)
 {
-    for (size_t i = 0; i < b->first_count; i++)
-        if (strcmp(b->firsts[i].endpoint, u->endpoint_name) == 0)
-            return;
-    b->firsts = pl_grow(b->firsts, b->first_count + 1, sizeof(*b->firsts));
-    b->firsts[b->first_count++] =
-        (struct bill_first){ .endpoint = pl_strdup(u->endpoint_name), .day_ms = bill_day_ms(u->day) };
+    struct bill_first *f;
+    HASH_FIND_STR(b->firsts, u->endpoint_name, f);
+    if (f)
+        return;
+    f = PL_NEW(struct bill_first);
+    f->endpoint = pl_strdup(u->endpoint_name);
+    f->day_ms = bill_day_ms(u->day);
+    HASH_ADD_KEYPTR(hh, b->firsts, f->endpoint, strlen(f->endpoint), f);
 }
 
 static struct bill_line *line_of(struct bill *b, const Pilotlight__V1__Usage *u)
 {
     const char *day = b->by == BILL_BY_DAY ? u->day : "";
     const char *variant = b->by == BILL_BY_ENDPOINT ? "" : u->variant_name;
-    for (size_t i = 0; i < b->line_count; i++) {
-        struct bill_line *l = &b->lines[i];
-        if (strcmp(l->day, day) == 0 && strcmp(l->endpoint, u->endpoint_name) == 0 &&
-            strcmp(l->variant, variant) == 0 && (b->by == BILL_BY_ENDPOINT || l->memory_mb == u->memory_size_mb))
-            return l;
-    }
+    int memory_mb = b->by == BILL_BY_ENDPOINT ? 0 : u->memory_size_mb;
+    pl_cleanup(pl_free_p) char *key = pl_format("%s %s %s %d", day, u->endpoint_name, variant, memory_mb);
+    struct bill_place *p;
+    HASH_FIND_STR(b->places, key, p);
+    if (p)
+        return &b->lines[p->at];
+    p = PL_NEW(struct bill_place);
+    p->key = pl_take(key);
+    p->at = b->line_count;
+    HASH_ADD_KEYPTR(hh, b->places, p->key, strlen(p->key), p);
     b->lines = pl_grow(b->lines, b->line_count + 1, sizeof(*b->lines));
     b->lines[b->line_count] = (struct bill_line){
         .day = pl_strdup(day),
@@ -94,9 +119,9 @@ void bill_add(struct bill *b, const Pilotlight__V1__Usage *u)
 void bill_compare(struct bill *b, const struct cost_rates *rates, int64_t until_unix_ms)
 {
     b->instance_nano = 0;
-    for (size_t i = 0; i < b->first_count; i++)
-        if (until_unix_ms > b->firsts[i].day_ms)
-            b->instance_nano += cost_instance(rates, (until_unix_ms - b->firsts[i].day_ms) / 1000);
+    for (const struct bill_first *f = b->firsts; f; f = f->hh.next)
+        if (until_unix_ms > f->day_ms)
+            b->instance_nano += cost_instance(rates, (until_unix_ms - f->day_ms) / 1000);
 }
 
 static struct cost_rate rate_of(const Pilotlight__V1__MemoryRate *m)

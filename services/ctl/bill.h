@@ -28,8 +28,8 @@ struct bill {
     struct bill_line total;
     int64_t instance_nano; /* of persistent instances, one per endpoint */
     /* Inside. */
-    struct bill_first *firsts;
-    size_t first_count;
+    struct bill_first *firsts; /* by endpoint */
+    struct bill_place *places; /* where each line is */
 };
 void bill_init(struct bill *b, enum bill_by by);
 void bill_done(struct bill *b);

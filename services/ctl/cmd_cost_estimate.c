@@ -46,12 +46,25 @@ static int64_t part(const struct cost_rates *r, const struct plan *p, int64_t bi
     return cost_of(r, &u);
 }
 
+/* Both are 0 or more. What would be more than can be said stays at INT64_MAX. */
+static int64_t times(int64_t a, int64_t b)
+{
+    int64_t product;
+    return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
+}
+
+static int64_t plus(int64_t a, int64_t b)
+{
+    int64_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
+
 static void estimate(const struct cost_rates *r, const struct plan *p, struct estimate *out)
 {
-    out->requests_nano = part(r, p, p->requests * p->duration_ms, 0, 0);
-    out->provisioned_nano = part(r, p, 0, p->provisioned * MONTH_S * 1000, 0);
-    out->data_nano = part(r, p, 0, 0, (int64_t)p->bytes * p->requests);
-    out->serverless_nano = out->requests_nano + out->provisioned_nano + out->data_nano;
+    out->requests_nano = part(r, p, times(p->requests, p->duration_ms), 0, 0);
+    out->provisioned_nano = part(r, p, 0, times(p->provisioned, MONTH_S * 1000), 0);
+    out->data_nano = part(r, p, 0, 0, times((int64_t)p->bytes, p->requests));
+    out->serverless_nano = plus(plus(out->requests_nano, out->provisioned_nano), out->data_nano);
     out->persistent_nano = cost_instance(r, MONTH_S);
 }
 

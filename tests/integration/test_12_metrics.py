@@ -344,3 +344,6 @@ def test_the_documented_estimate(up):
     done = command("cost", "estimate", "--requests", "30000", "--duration", "200ms", "--memory", "2048", server=up.base)
     assert done.returncode == 0 and "0.24 USD a month" in done.stdout and "96.48 USD a month" in done.stdout
     assert "96.24 USD a month" in done.stdout and done.stderr == ""
+    # What is more than can be said is the most that can, and not a saving.
+    most = command("cost", "estimate", "--requests", "1000000000000", "--duration", "1h", "--bytes", "1GiB", "-o", "json", server=up.base)
+    assert most.returncode == 0 and json.loads(most.stdout)["serverless_nano"] == 2**63 - 1, most.stdout + most.stderr
