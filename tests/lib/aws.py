@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 
 import aws_cli
+import service_model
 import suite
 
 ROLE = "arn:aws:iam::000000000000:role/pilotlight"
@@ -35,8 +36,10 @@ class Aws:
         options = {"retries": {"max_attempts": 0}, "signature_version": "s3v4" if service == "s3" else None, **config}
         at = service, json.dumps(options, sort_keys=True)
         if at not in self.clients:
-            self.clients[at] = boto3.client(service, endpoint_url=self.url, region_name=self.region, aws_access_key_id=self.key,
-                                            aws_secret_access_key=self.secret, config=Config(**{k: v for k, v in options.items() if v is not None}))
+            made = boto3.client(service, endpoint_url=self.url, region_name=self.region, aws_access_key_id=self.key,
+                                aws_secret_access_key=self.secret, config=Config(**{k: v for k, v in options.items() if v is not None}))
+            made.meta.events.register("after-call", service_model.check_answer)
+            self.clients[at] = made
         return self.clients[at]
 
     sagemaker = property(lambda self: self.client("sagemaker"))

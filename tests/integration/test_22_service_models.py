@@ -1,0 +1,306 @@
+"""Every member, limit and enumeration of the service models that clients ship, walked one by one.
+
+The models are botocore's own. Each place of each operation's input gets each value that the model forbids, whatever the client would have checked
+itself: the answer must name the place and the rule. Values that just fit must not be found fault with. What is dealt with in another way stands in
+the tables below, with the reason; a row that is no longer true fails as well.
+"""
+import datetime
+import http.client
+import json
+
+import pytest
+
+import service_model
+import suite
+from aws import IMAGE, ROLE, Aws, serverless
+from service_model import ABSENT
+
+OPERATIONS = {
+    "sagemaker": """CreateModel DescribeModel ListModels DeleteModel CreateEndpointConfig DescribeEndpointConfig ListEndpointConfigs DeleteEndpointConfig
+                    CreateEndpoint DescribeEndpoint ListEndpoints UpdateEndpoint DeleteEndpoint AddTags ListTags DeleteTags UpdateEndpointWeightsAndCapacities""".split(),
+    "cloudwatch": """GetMetricStatistics GetMetricData ListMetrics PutMetricData PutMetricAlarm DescribeAlarms DeleteAlarms SetAlarmState DescribeAlarmsForMetric
+                     EnableAlarmActions DisableAlarmActions DescribeAlarmHistory""".split(),
+    "application-autoscaling": service_model.service("application-autoscaling").operation_names,
+}
+MODELS = {name: service_model.service(name) for name in OPERATIONS}
+WALKS = [(service, operation) for service in OPERATIONS for operation in OPERATIONS[service]]
+
+# Not offered: whoever gives it is told so by its name.
+REFUSED = {
+    "CreateEndpointConfig": ["DataCaptureConfig", "AsyncInferenceConfig", "ExplainerConfig", "ShadowProductionVariants"],
+    "PutMetricAlarm": ["Metrics", "ThresholdMetricId"],
+    "PutScalingPolicy": ["StepScalingPolicyConfiguration"],
+}
+# Without effect, as a member that nobody knows: they speak of other accounts and of how labels are shown.
+IGNORED = {
+    "GetMetricData": ["LabelOptions", "MetricDataQueries[].AccountId"],
+    "ListMetrics": ["IncludeLinkedAccounts", "OwningAccount"],
+}
+# Our rule is another one than the installed model's.
+OTHERWISE = {
+    ("CreateModel", "Environment"): "newer models allow 100 entries",
+    ("CreateModel", "ExecutionRoleArn"): "newer models do not require it",
+    ("CreateEndpoint", "DeploymentConfig.BlueGreenUpdatePolicy"): "newer models do not require it: RollingUpdatePolicy stands beside it",
+    ("UpdateEndpoint", "DeploymentConfig.BlueGreenUpdatePolicy"): "newer models do not require it: RollingUpdatePolicy stands beside it",
+    ("CreateEndpoint", "MaximumExecutionTimeoutInSeconds"): "newer models allow 28800 s",
+    ("UpdateEndpoint", "MaximumExecutionTimeoutInSeconds"): "newer models allow 28800 s",
+    ("CreateEndpointConfig", "InstanceType"): "the list of types grows, so the form is what is checked",
+    ("CreateEndpointConfig", "AcceleratorType"): "there are none, whatever their name",
+    ("CreateEndpointConfig", "ModelName"): "newer models do not require it; a config without is refused in our words",
+    ("PutMetricAlarm", "ComparisonOperator"): "comparisons with bands belong to anomaly detection, which is not offered",
+    ("PutMetricAlarm", "TreatMissingData"): "the model has any text, the service four words",
+    ("PutMetricAlarm", "EvaluateLowSampleCountPercentile"): "the model has any text, the service two words",
+    ("GetMetricStatistics", "Period"): "told in the words of the service: which periods there are",
+    ("PutScalingPolicy", "PredefinedMetricType"): "one belongs to provisioned concurrency, and it is younger than this model",
+    ("PutScalingPolicy", "CustomizedMetricSpecification.MetricName"): "newer models do not require it; refused in our words",
+    ("PutScalingPolicy", "CustomizedMetricSpecification.Namespace"): "newer models do not require it; refused in our words",
+    ("PutScalingPolicy", "CustomizedMetricSpecification.Statistic"): "newer models do not require it; Average",
+    ("*", "ServiceNamespace"): "sagemaker alone",
+    ("*", "ScalableDimension"): "the one of provisioned concurrency, which is younger than this model",
+}
+SCALING = {"ServiceNamespace": "sagemaker", "ScalableDimension": "sagemaker:variant:DesiredProvisionedConcurrency", "ResourceId": "endpoint/e/variant/v"}
+
+
+@pytest.fixture(scope="module")
+def aws(up):
+    return Aws(up)
+
+
+@pytest.fixture(scope="module")
+def line(aws):
+    aws.create_model("walked", "s3://b/k")
+    return Line(aws)
+
+
+class Line:
+    """One kept connection to the front door, for thousands of small calls in the JSON protocols."""
+
+    def __init__(self, aws):
+        self.aws, self.connection = aws, http.client.HTTPConnection(*aws.address, timeout=suite.PATIENCE)
+
+    def call(self, service, operation, body):
+        """(status, error code, message)"""
+        meta = MODELS[service].metadata
+        headers = {"Content-Type": f"application/x-amz-json-{meta.get('jsonVersion', '1.0')}", "X-Amz-Target": f"{meta.get('targetPrefix', 'GraniteServiceVersion20100801')}.{operation}"}
+        data = json.dumps(body).encode()
+        self.connection.request("POST", "/", data, self.aws.signed("POST", "/", data, headers, service=MODELS[service].signing_name))
+        answer = self.connection.getresponse()
+        out = json.loads(answer.read() or "{}")
+        return answer.status, out.get("__type", "").split("#")[-1], out.get("message", "")
+
+
+def body_of(service, operation, slot, value):
+    model = MODELS[service].operation_model(operation)
+    body = service_model.placed(model, slot, value, SCALING if service == "application-autoscaling" else None)
+    for variant in body.get("ProductionVariants") or [] if operation == "CreateEndpointConfig" else []:
+        if isinstance(variant, dict) and isinstance(variant.get("VariantName", ""), str) and not str(slot).endswith("].ModelName"):
+            variant["ModelName"] = "walked"
+    return body
+
+
+def listed(table, operation, slot):
+    return any(str(slot) == row or str(slot).startswith((row + ".", row + "[")) for row in table.get(operation, ()))
+
+
+def otherwise(operation, slot):
+    """The row that says why the place has another rule than the model's."""
+    return next((row for row in OTHERWISE if row[0] in ("*", operation) and f".{slot}".endswith("." + row[1])), None)
+
+
+def fault(line, service, operation, slot, value, words):
+    """What is wrong with the refusal of a value that the model forbids; None when nothing is."""
+    status, code, message = line.call(service, operation, body_of(service, operation, slot, value))
+    told, codes = f"'{slot.told}'", ("ValidationException", "SerializationException")
+    if slot.steps[-1] == service_model.KEY:
+        told = told.replace("K.key", f"{value:.64}.key")
+    if service == "cloudwatch" and value is ABSENT and len(slot.steps) == 1:
+        told, words, codes = slot.steps[0], "is required", ("MissingRequiredParameterException",)
+    if status == 400 and told in message and (not words or words in message) and code in codes:
+        return None
+    return f"{slot} = {str(value)[:40]!r} ({words}): {status} {code} {message[:200]}"
+
+
+@pytest.mark.parametrize("service, operation", WALKS)
+def test_what_the_model_forbids_is_refused_by_name(line, service, operation):
+    faults, otherwise_met = [], set()
+    for slot in service_model.slots(MODELS[service].operation_model(operation)):
+        if listed(REFUSED, operation, slot) or listed(IGNORED, operation, slot):
+            continue
+        here = [f for value, words in service_model.bad_values(slot) if (f := fault(line, service, operation, slot, value, words))]
+        here += [f"{slot} = {str(value)[:40]!r} fits: {message}" for value in service_model.limits(slot)
+                 if f"'{slot.told}'" in (message := line.call(service, operation, body_of(service, operation, slot, value))[2])]
+        if (row := otherwise(operation, slot)):
+            otherwise_met.add((row, bool(here)))
+        else:
+            faults += here
+    assert not faults, "\n" + "\n".join(faults)
+    needless = {row for row, _ in otherwise_met if (row, True) not in otherwise_met}
+    assert not needless, f"no reason is needed any more: {needless}"
+
+
+@pytest.mark.parametrize("operation, member", [(o, m) for o in REFUSED for m in REFUSED[o]])
+def test_what_is_not_offered_is_refused_by_name(line, operation, member):
+    service = next(s for s in OPERATIONS if operation in OPERATIONS[s])
+    (slot,) = [s for s in service_model.slots(MODELS[service].operation_model(operation)) if str(s) == member]
+    status, code, message = line.call(service, operation, {**body_of(service, operation, slot, service_model.example(slot.shape)), **COMPLETE.get(operation, {})})
+    assert status == 400 and code in ("ValidationException", "InvalidParameterValueException") and member.removesuffix("Configuration") in message, (code, message)
+
+
+COMPLETE = {"PutMetricAlarm": {"AlarmName": "a", "ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1},
+            "CreateEndpointConfig": {"EndpointConfigName": "refused", "ProductionVariants": [serverless("walked")]}}
+
+
+@pytest.mark.parametrize("operation, member", [(o, m) for o in IGNORED for m in IGNORED[o]])
+def test_what_has_no_effect_has_none(line, operation, member):
+    service = next(s for s in OPERATIONS if operation in OPERATIONS[s])
+    (slot,) = [s for s in service_model.slots(MODELS[service].operation_model(operation)) if str(s) == member]
+    before = line.call(service, operation, {k: v for k, v in body_of(service, operation, slot, ABSENT).items()})
+    for value in (service_model.example(slot.shape), {"whatever": [1, 2]}):
+        assert line.call(service, operation, body_of(service, operation, slot, value)) == before
+
+
+def test_the_tables_name_what_there_is():
+    """A row for a member that the model does not have (any more) would hide nothing, and is wrong."""
+    for table in (REFUSED, IGNORED):
+        for operation in table:
+            service = next(s for s in OPERATIONS if operation in OPERATIONS[s])
+            places = {str(s) for s in service_model.slots(MODELS[service].operation_model(operation))}
+            assert set(table[operation]) <= places
+    for operation, member in OTHERWISE:
+        assert any(otherwise(o, slot) == (operation, member) for service, o in WALKS if operation in ("*", o)
+                   for slot in service_model.slots(MODELS[service].operation_model(o))), (operation, member)
+
+
+# ---- answers ----
+
+# What no answer ever holds, as a path's start: it belongs to what is not offered, or is told in another way.
+NEVER = {
+    ("sagemaker", "DescribeModel"): ["Containers.", "PrimaryContainer.ModelPackageName"],
+    ("sagemaker", "DescribeEndpointConfig"): ["DataCaptureConfig", "AsyncInferenceConfig", "ExplainerConfig", "ShadowProductionVariants", "ProductionVariants.AcceleratorType"],
+    ("sagemaker", "DescribeEndpoint"): [
+        "DataCaptureConfig", "AsyncInferenceConfig", "ExplainerConfig", "ShadowProductionVariants", "PendingDeploymentSummary.ShadowProductionVariants",
+        "LastDeploymentConfig.AutoRollbackConfiguration", "LastDeploymentConfig.BlueGreenUpdatePolicy.TrafficRoutingConfiguration.CanarySize",
+        "LastDeploymentConfig.BlueGreenUpdatePolicy.TrafficRoutingConfiguration.LinearStepSize", "ProductionVariants.VariantStatus",
+        "PendingDeploymentSummary.ProductionVariants.Current", "PendingDeploymentSummary.ProductionVariants.AcceleratorType",
+        "PendingDeploymentSummary.ProductionVariants.VariantStatus.StatusMessage"],
+    ("cloudwatch", "GetMetricData"): ["Messages"],
+    ("cloudwatch", "ListMetrics"): ["OwningAccounts"],
+    ("cloudwatch", "DescribeAlarms"): ["CompositeAlarms.", "MetricAlarms.Metrics", "MetricAlarms.ThresholdMetricId"],
+    ("cloudwatch", "DescribeAlarmsForMetric"): ["MetricAlarms.Metrics", "MetricAlarms.ThresholdMetricId"],
+    ("application-autoscaling", "DescribeScalingActivities"): ["ScalingActivities.Details", "ScalingActivities.NotScaledReasons"],
+    ("application-autoscaling", "DescribeScalingPolicies"): [
+        "ScalingPolicies.StepScalingPolicyConfiguration", "ScalingPolicies.TargetTrackingScalingPolicyConfiguration.PredefinedMetricSpecification.ResourceLabel"],
+    ("application-autoscaling", "DescribeScheduledActions"): ["ScheduledActions.Timezone"],
+}
+
+
+def test_every_member_of_every_answer(aws, artifacts):
+    """One life of everything; check_answer() has looked at each answer on the way, and remembers what they held."""
+    play_endpoints(aws, artifacts)
+    play_metrics(aws.client("cloudwatch"))
+    play_scaling(aws, aws.client("application-autoscaling"))
+    missing, needless = [], []
+    for service, operation in WALKS:
+        shape = MODELS[service].operation_model(operation).output_shape
+        seen = service_model.seen[service, operation]
+        starts = NEVER.get((service, operation), [])
+        missing += [f"{operation}: {m}" for m in service_model.all_members(shape) if m not in seen and not m.startswith(tuple(starts))] if shape else []
+        needless += [f"{operation}: {start}" for start in starts if any(m.startswith(start) for m in seen)]
+    assert not missing and not needless, f"never seen: {sorted(set(missing))}\nseen all the same: {needless}"
+
+
+PLAN = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}, "TerminationWaitInSeconds": 1,
+                                  "MaximumExecutionTimeoutInSeconds": 600}}
+
+
+def play_endpoints(aws, artifacts):
+    sagemaker = aws.sagemaker
+    uri, tags = artifacts.model(seed=5)[0], [{"Key": "k", "Value": "v"}]
+    vpc = {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}
+    sagemaker.create_model(ModelName="whole", ExecutionRoleArn=ROLE, VpcConfig=vpc, EnableNetworkIsolation=True, InferenceExecutionConfig={"Mode": "Direct"}, Tags=tags, PrimaryContainer={
+        "Image": IMAGE, "ModelDataUrl": uri, "ContainerHostname": "h", "Mode": "SingleModel", "Environment": {"A": "b"}, "InferenceSpecificationName": "i",
+        "ImageConfig": {"RepositoryAccessMode": "Vpc", "RepositoryAuthConfig": {"RepositoryCredentialsProviderArn": "arn:x"}}, "MultiModelConfig": {"ModelCacheSetting": "Enabled"}})
+    sagemaker.create_model(ModelName="pipeline", ExecutionRoleArn=ROLE, Containers=[{"Image": IMAGE, "ModelDataUrl": uri}])
+    for model in ("whole", "pipeline"):
+        sagemaker.describe_model(ModelName=model)
+    aws.create_model("plain", uri)
+    aws.create_model("broken", artifacts.json_that_is_no_model())
+    sagemaker.create_endpoint_config(EndpointConfigName="instances", KmsKeyId="key", Tags=tags, ProductionVariants=[{
+        "VariantName": "AllTraffic", "ModelName": "plain", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1, "InitialVariantWeight": 1, "VolumeSizeInGB": 1,
+        "ModelDataDownloadTimeoutInSeconds": 60, "ContainerStartupHealthCheckTimeoutInSeconds": 60, "CoreDumpConfig": {"DestinationS3Uri": "s3://b/k", "KmsKeyId": "key"}}])
+    for name, model in (("serverless", "plain"), ("broken", "broken")):
+        sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[serverless(model)])
+    for name in ("instances", "serverless"):
+        sagemaker.describe_endpoint_config(EndpointConfigName=name)
+    # Not made in no time: the description says what is pending.
+    for name in ("instances", "serverless"):
+        aws.create_model(f"{name}-slow", "https://127.0.0.1:1/x.tar.gz")
+        config = sagemaker.describe_endpoint_config(EndpointConfigName=name)["ProductionVariants"][0] | {"ModelName": f"{name}-slow"}
+        sagemaker.create_endpoint_config(EndpointConfigName=f"{name}-slow", ProductionVariants=[config])
+        sagemaker.create_endpoint(EndpointName=f"{name}-slow", EndpointConfigName=f"{name}-slow")
+        sagemaker.describe_endpoint(EndpointName=f"{name}-slow")
+        sagemaker.delete_endpoint(EndpointName=f"{name}-slow")
+    sagemaker.create_endpoint(EndpointName="whole", EndpointConfigName="instances", DeploymentConfig=PLAN, Tags=tags)
+    aws.in_service("whole")
+    sagemaker.describe_endpoint(EndpointName="whole")
+    sagemaker.update_endpoint(EndpointName="whole", EndpointConfigName="broken", RetainDeploymentConfig=True)
+    suite.wait_until(lambda: "FailureReason" in sagemaker.describe_endpoint(EndpointName="whole"), "the update has failed")
+    aws.in_service("whole")
+    sagemaker.update_endpoint(EndpointName="whole", EndpointConfigName="serverless")
+    aws.in_service("whole")
+    sagemaker.update_endpoint_weights_and_capacities(EndpointName="whole", DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredWeight": 2}])
+    aws.in_service("whole")
+    for lister in (sagemaker.list_models, sagemaker.list_endpoint_configs):
+        lister(MaxResults=1)
+    sagemaker.create_endpoint(EndpointName="second", EndpointConfigName="serverless")
+    sagemaker.list_endpoints(MaxResults=1)
+    arn = sagemaker.describe_model(ModelName="plain")["ModelArn"]
+    sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": f"k{i}", "Value": "v"} for i in range(50)])
+    sagemaker.list_tags(ResourceArn=arn, MaxResults=50)
+    sagemaker.delete_tags(ResourceArn=arn, TagKeys=["k1"])
+
+
+def play_metrics(cloudwatch):
+    of = {"Namespace": "Whole", "MetricName": "m", "Dimensions": [{"Name": "a", "Value": "b"}]}
+    cloudwatch.put_metric_data(Namespace="Whole", MetricData=[{"MetricName": "m", "Dimensions": of["Dimensions"], "Values": [1, 2], "Unit": "Count"}])
+    cloudwatch.put_metric_data(Namespace="Whole", MetricData=[{"MetricName": f"m{i}", "Value": 1} for i in range(501)])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    window = {"StartTime": now - datetime.timedelta(minutes=10), "EndTime": now + datetime.timedelta(minutes=1)}
+    cloudwatch.get_metric_statistics(**of, **window, Period=60, Statistics=["SampleCount", "Sum", "Average", "Minimum", "Maximum"])
+    cloudwatch.get_metric_statistics(**of, **window, Period=60, ExtendedStatistics=["p50"])
+    query = {"Id": "m", "MetricStat": {"Metric": of, "Period": 60, "Stat": "Sum"}}
+    cloudwatch.put_metric_data(Namespace="Whole", MetricData=[{"MetricName": "m", "Dimensions": of["Dimensions"], "Value": 1, "Unit": "Count", "Timestamp": now - datetime.timedelta(minutes=5)}])
+    cloudwatch.get_metric_data(**window, MaxDatapoints=1, MetricDataQueries=[query, {"Id": "e", "Expression": "SEARCH(1)"}])
+    cloudwatch.get_metric_data(**window, MetricDataQueries=[query, {"Id": "e", "Expression": "nobody + 1"}])
+    cloudwatch.list_metrics(Namespace="Whole")
+    cloudwatch.list_metrics(MetricName="m")
+    for name, statistic in (("whole", {"Statistic": "Sum"}), ("part", {"ExtendedStatistic": "p90", "EvaluateLowSampleCountPercentile": "ignore"})):
+        cloudwatch.put_metric_alarm(AlarmName=name, AlarmDescription="d", ActionsEnabled=True, OKActions=["arn:ok"], AlarmActions=["arn:alarm"], InsufficientDataActions=["arn:none"], **of, **statistic,
+                                    Period=60, Unit="Count", EvaluationPeriods=2, DatapointsToAlarm=1, Threshold=5, ComparisonOperator="GreaterThanThreshold", TreatMissingData="missing")
+        cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="r", StateReasonData='{"a":1}')
+    cloudwatch.describe_alarms(MaxRecords=1)
+    cloudwatch.describe_alarms(AlarmNames=["whole", "part"])
+    cloudwatch.describe_alarms_for_metric(**of, Statistic="Sum")
+    cloudwatch.describe_alarms_for_metric(**of, ExtendedStatistic="p90")
+    cloudwatch.describe_alarm_history(MaxRecords=1)
+
+
+def play_scaling(aws, scaling):
+    suite.wait_until(lambda: aws.sagemaker.describe_endpoint(EndpointName="second")["EndpointStatus"] == "InService", "the second endpoint serves")
+    keys = {}
+    for endpoint in ("whole", "second"):
+        keys = {**SCALING, "ResourceId": f"endpoint/{endpoint}/variant/AllTraffic"}
+        scaling.register_scalable_target(**keys, MinCapacity=1, MaxCapacity=2, SuspendedState={"DynamicScalingInSuspended": True})
+        scaling.put_scaling_policy(**keys, PolicyName="used", PolicyType="TargetTrackingScaling", TargetTrackingScalingPolicyConfiguration={
+            "TargetValue": 0.5, "PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantProvisionedConcurrencyUtilization"}, "ScaleInCooldown": 1, "ScaleOutCooldown": 1})
+        scaling.put_scaling_policy(**keys, PolicyName="own", TargetTrackingScalingPolicyConfiguration={"TargetValue": 5, "CustomizedMetricSpecification": {
+            "MetricName": "m", "Namespace": "Whole", "Statistic": "Sum", "Unit": "Count", "Dimensions": [{"Name": "a", "Value": "b"}]}})
+        scaling.put_scheduled_action(**keys, ScheduledActionName="a", Schedule="rate(1 day)", StartTime=datetime.datetime(2030, 1, 1), EndTime=datetime.datetime(2031, 1, 1),
+                                     ScalableTargetAction={"MinCapacity": 1, "MaxCapacity": 2})
+    suite.wait_until(lambda: len(scaling.describe_scaling_activities(ServiceNamespace="sagemaker")["ScalingActivities"]) > 1, "both were brought inside their bounds")
+    for lister in (scaling.describe_scalable_targets, scaling.describe_scaling_policies, scaling.describe_scheduled_actions, scaling.describe_scaling_activities):
+        lister(ServiceNamespace="sagemaker", MaxResults=1)
+        lister(ServiceNamespace="sagemaker")
+    scaling.delete_scaling_policy(**keys, PolicyName="own")
+    scaling.delete_scheduled_action(**keys, ScheduledActionName="a")
+    scaling.deregister_scalable_target(**keys)
