@@ -4,6 +4,7 @@ import contextlib
 import datetime
 import http.client
 import json
+import resource
 import socket
 import threading
 import time
@@ -253,7 +254,7 @@ def start_of(aws, method, path, length, service="sagemaker", extra=""):
 
 
 @pytest.mark.parametrize("path, service, what", [("/endpoints/x/invocations", "sagemaker", b"oversize body. It has 10000000000 bytes, the limit is 6291456 bytes"),
-                                                 ("/", "sagemaker", b""), ("/for-size/key", "s3", b"EntityTooLarge")])
+                                                 ("/", "sagemaker", b"larger than 1048576 bytes"), ("/for-size/key", "s3", b"EntityTooLarge")])
 def test_oversize_bodies_are_refused_before_they_come(aws, path, service, what):
     if service == "s3":
         with contextlib.suppress(aws.s3.exceptions.BucketAlreadyOwnedByYou):
@@ -305,6 +306,12 @@ SMUGGLED = {
 }
 
 
+def test_a_frame_that_all_read_alike_is_read(aws):
+    """What the cases below are measured by: the same two requests, well framed, get an answer each."""
+    out = aws.raw(f"POST / HTTP/1.1\r\n{HOST}Content-Length: 5\r\n\r\nabcdeGET /second HTTP/1.1\r\n{HOST}Connection: close\r\n\r\n".encode())
+    assert out.count(b"HTTP/1.1 403 ") == 2, out
+
+
 @pytest.mark.parametrize("case", SMUGGLED)
 def test_frames_that_others_may_read_differently_are_refused(aws, case):
     out = aws.raw(f"POST / HTTP/1.1\r\n{SMUGGLED[case]}\r\nabcdeGET /second HTTP/1.1\r\n{HOST}\r\n".encode())
@@ -346,15 +353,22 @@ def test_keep_alive_and_pipelining(aws):
 
 
 def test_many_idle_connections_and_slow_clients_stop_nobody(tmp_path):
-    up = suite.Up(tmp_path, "--set", "gateway.http.idle_timeout=4s").start()
+    up = suite.Up(tmp_path, "--set", "gateway.http.idle_timeout=4s", "--set", "gateway.http.stall_timeout=2s").start()
     aws = Aws(up)
+    aws.s3.create_bucket(Bucket="big")
+    aws.s3.put_object(Bucket="big", Key="k", Body=bytes(32 << 20))
     try:
         with contextlib.ExitStack() as held:
             idle = [held.enter_context(socket.create_connection(aws.address)) for _ in range(2000)]
             slow = [held.enter_context(socket.create_connection(aws.address)) for _ in range(20)]
             for s in slow:
                 s.sendall(b"POST / HTTP/1.1\r\nHost:")
+            silent = held.enter_context(socket.create_connection(aws.address, timeout=suite.PATIENCE))
+            silent.sendall(start_of(aws, "PUT", "/big/other", 1000, "s3") + b"only the start")
+            deaf = held.enter_context(socket.create_connection(aws.address, timeout=suite.PATIENCE))
+            deaf.sendall(start_of(aws, "GET", "/big/k", 0, "s3"))
             assert aws.target("ListModels", {})[0] == 200
+            assert all_of(silent)[:9] in (b"", b"HTTP/1.1 ")  # a body that stops coming: closed, here before our patience ends
 
             def dribble(s):
                 s.sendall(b" ")  # never still, never done: what counts is the time to the end of the headers
@@ -370,9 +384,20 @@ def test_many_idle_connections_and_slow_clients_stop_nobody(tmp_path):
             for s in idle:
                 s.settimeout(suite.PATIENCE)
                 assert s.recv(1) == b""
+            # An answer that nobody read was given up long ago: only what had left the gateway by then is there.
+            assert 0 < len(all_of(deaf)) < 32 << 20
             assert aws.target("ListModels", {})[0] == 200
     finally:
         assert up.stop() == 0
+
+
+def all_of(s):
+    """Everything that comes until the other side closes."""
+    out = b""
+    with contextlib.suppress(ConnectionResetError):
+        while piece := s.recv(1 << 20):
+            out += piece
+    return out
 
 
 def ended(look, s):
@@ -384,29 +409,62 @@ def ended(look, s):
 
 @pytest.mark.slow
 def test_ten_thousand_idle_connections(tmp_path):
+    """Each was answered once and is kept; a body that comes by a byte a second is given up beside them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 16384), hard))
     up = suite.Up(tmp_path).start()
     aws = Aws(up)
+    body = b"{}"
+    head = aws.signed("POST", "/", body, {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "SageMaker.ListModels"})
+    lines = "".join(f"{k}: {v}\r\n" for k, v in head.items())
+    call = f"POST / HTTP/1.1\r\nHost: 127.0.0.1:{aws.up.base}\r\n{lines}Content-Length: 2\r\n\r\n".encode() + body
     try:
         with contextlib.ExitStack() as held:
-            for _ in range(9800):  # what this process may open besides, is little
-                held.enter_context(socket.create_connection(aws.address))
+            slow = held.enter_context(socket.create_connection(aws.address, timeout=0.001))
+            slow.sendall(start_of(aws, "POST", "/endpoints/x/invocations", 100000))
+            kept = []
+            for _ in range(10000):
+                s = held.enter_context(socket.create_connection(aws.address, timeout=suite.PATIENCE))
+                s.sendall(call)
+                kept.append(s)
+                assert s.recv(4096).startswith(b"HTTP/1.1 200")
             begun = time.monotonic()
-            for _ in range(20):
+            for s in kept[::500]:  # still open, still answered
+                s.sendall(call)
+                assert s.recv(4096).startswith(b"HTTP/1.1 200")
                 assert aws.target("ListModels", {})[0] == 200
             assert time.monotonic() - begun < suite.PATIENCE
+
+            def given_up():
+                try:
+                    slow.sendall(b"x")
+                    return slow.recv(4096)[:12] in (b"", b"HTTP/1.1 408", b"HTTP/1.1 400")
+                except TimeoutError:
+                    return False
+                except OSError:
+                    return True
+
+            wait_until(given_up, "the slow body is given up", every=1)
     finally:
         assert up.stop() == 0
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_over_the_connection_limit_the_longest_idle_goes(tmp_path):
-    up = suite.Up(tmp_path, "--set", "gateway.http.connections=16").start()
+    """And one address cannot take all places: what it opens beyond its own limit is closed at once."""
+    up = suite.Up(tmp_path, "--set", "gateway.http.connections=16", "--set", "gateway.http.connections_per_address=12").start()
     aws = Aws(up)
     try:
         with contextlib.ExitStack() as held:
-            idle = [held.enter_context(socket.create_connection(aws.address, timeout=suite.PATIENCE)) for _ in range(40)]
+            def open_from(address, count):
+                return [held.enter_context(socket.create_connection(aws.address, timeout=suite.PATIENCE, source_address=(address, 0))) for _ in range(count)]
+
+            idle = open_from("127.0.0.3", 12) + open_from("127.0.0.4", 12)
             assert aws.target("ListModels", {})[0] == 200
-            with contextlib.suppress(ConnectionResetError):
-                assert idle[0].recv(1) == b""
+            assert all_of(idle[0]) == b""
+            greedy = open_from("127.0.0.5", 13)
+            assert all_of(greedy[12]) == b""
+            assert aws.target("ListModels", {})[0] == 200
     finally:
         assert up.stop() == 0
 
