@@ -111,7 +111,10 @@ void runtime_fail(struct aws_call *c, const struct pl_err *err)
         break;
     case PL_UNAVAILABLE:
     case PL_CANCELLED:
-        aws_fail(c, AWS_UNAVAILABLE, "%s", err->message);
+        if (strcmp(err->reason, "ARTIFACT_SOURCE") == 0) /* a cold start needs what S3 does not give */
+            aws_fail_as(c, 530, "InternalDependencyException", NULL, "%s", err->message);
+        else
+            aws_fail(c, AWS_UNAVAILABLE, "%s", err->message);
         break;
     case PL_INTERNAL:
         if (strcmp(err->reason, "INSTANCE_DIED") == 0 || strcmp(err->reason, "START_FAILED") == 0 ||

@@ -9,6 +9,8 @@
  * failure: the request waits for another host, or for room, up to capacity_wait, and then gets NO_CAPACITY. */
 #include "state.h"
 
+#include "base/cleanup.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -149,10 +151,12 @@ void coldstart_succeeded(struct core_variant *v)
 static void explain(const struct core_variant *v, const struct pl_err *said, struct pl_err *out)
 {
     enum pl_code code = said->code == PL_UNAVAILABLE || said->code == PL_DEADLINE ? said->code : PL_INTERNAL;
+    static const char *const kept[] = { "MODEL_NOT_LOADED", "START_TIMEOUT", "ARTIFACT_SOURCE" };
     const char *reason = "START_FAILED";
 
-    if (strcmp(said->reason, "MODEL_NOT_LOADED") == 0 || strcmp(said->reason, "START_TIMEOUT") == 0)
-        reason = said->reason;
+    for (size_t i = 0; i < PL_COUNT(kept); i++)
+        if (strcmp(said->reason, kept[i]) == 0)
+            reason = said->reason;
     (void)pl_fail_reason(out, code, reason, NULL, "endpoint \"%s\", variant \"%s\": no instance could be started: %s",
                          v->endpoint->name, v->name, said->message);
 }
