@@ -162,6 +162,9 @@ static enum pl_code check_comparison(const Pilotlight__V1__Alarm *a, struct pl_e
     if (!protobuf_c_enum_descriptor_get_value(&pilotlight__v1__missing_data__descriptor, (int)a->missing_data))
         return pl_fail(err, PL_INVALID, "alarm.missing_data", "alarm.missing_data is %d: it must be one of MissingData",
                        (int)a->missing_data);
+    if (!protobuf_c_enum_descriptor_get_value(&pilotlight__v1__low_samples__descriptor, (int)a->low_samples))
+        return pl_fail(err, PL_INVALID, "alarm.low_samples", "alarm.low_samples is %d: it must be one of LowSamples",
+                       (int)a->low_samples);
     if (!isfinite(a->threshold))
         return pl_fail(err, PL_INVALID, "alarm.threshold", "alarm.threshold must be a finite number");
     return metric_check_unit("alarm.unit", a->unit, err);

@@ -45,8 +45,16 @@ static const struct metric_buckets *newest_unit(const struct metric_result *r)
     return NULL;
 }
 
+/* So few values that a percentile of them says little. */
+static bool is_low(const struct statistic *s, const struct point *p)
+{
+    double share = s->high / 100, rest = share < 0.5 ? share : 1 - share;
+    return s->kind == STATISTIC_PERCENTILE && rest > 0 && p->count * rest < 10;
+}
+
+/* '*out_low': one of the newest datapoints is of too few values, and the alarm ignores such. */
 static enum pl_code read_points(struct store *s, const Pilotlight__V1__Alarm *a, int64_t end_s, int64_t now_s,
-                                struct alarm_datapoint *out, size_t count, struct pl_err *err)
+                                struct alarm_datapoint *out, size_t count, bool *out_low, struct pl_err *err)
 {
     const struct metric_range range = { .start_s = end_s - (int64_t)a->period_s * (int64_t)count,
                                         .end_s = end_s,
@@ -65,6 +73,8 @@ static enum pl_code read_points(struct store *s, const Pilotlight__V1__Alarm *a,
             continue;
         out[i].value = statistic_of(&statistic, &b->points[i]);
         out[i].known = !isnan(out[i].value);
+        if (i + (size_t)a->evaluation_periods >= count && is_low(&statistic, &b->points[i]))
+            *out_low = a->low_samples == PILOTLIGHT__V1__LOW_SAMPLES__LOW_SAMPLES_IGNORE;
     }
     return PL_OK;
 }
@@ -100,11 +110,12 @@ enum pl_code alarm_evaluate(struct store *s, const char *name, int64_t wall_ms, 
     size_t count = (size_t)a->evaluation_periods + ALARM_RULE_EXTRA;
     int64_t now_s = wall_ms / 1000, end_s = retention_floor(now_s - grace_of(a->period_s), step_of(a->period_s));
     points = pl_new0(count, sizeof(*points));
-    if (read_points(s, a, end_s, now_s, points, count, err) != PL_OK)
+    bool low = false;
+    if (read_points(s, a, end_s, now_s, points, count, &low, err) != PL_OK)
         return err->code;
     Pilotlight__V1__AlarmState to = alarm_rule_state(a, points, count, a->state, reason);
     *out_to_do = false;
-    if (to == a->state)
+    if (to == a->state || low)
         return PL_OK;
     points_json(a, points, count, end_s, &data);
     return alarm_enter(s, a, to, reason, data.data && !data.failed ? data.data : "", wall_ms, out_to_do, err);

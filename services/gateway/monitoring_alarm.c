@@ -21,6 +21,10 @@ static const struct word comparisons[] = {
     { "LessThanThreshold", PILOTLIGHT__V1__ALARM_COMPARISON__ALARM_COMPARISON_LESS },
     { "LessThanOrEqualToThreshold", PILOTLIGHT__V1__ALARM_COMPARISON__ALARM_COMPARISON_LESS_OR_EQUAL },
 };
+static const struct word low_samples[] = {
+    { "evaluate", PILOTLIGHT__V1__LOW_SAMPLES__LOW_SAMPLES_EVALUATE },
+    { "ignore", PILOTLIGHT__V1__LOW_SAMPLES__LOW_SAMPLES_IGNORE },
+};
 static const struct word treatments[] = {
     { "missing", PILOTLIGHT__V1__MISSING_DATA__MISSING_DATA_MISSING },
     { "ignore", PILOTLIGHT__V1__MISSING_DATA__MISSING_DATA_IGNORE },
@@ -105,6 +109,8 @@ static bool read_alarm(struct aws_call *c, Pilotlight__V1__Alarm *a)
     a->datapoints_to_alarm = integer(c->input, "DatapointsToAlarm");
     a->comparison = (Pilotlight__V1__AlarmComparison)FROM_AWS(comparisons, aws_text(c->input, "ComparisonOperator"));
     a->missing_data = (Pilotlight__V1__MissingData)FROM_AWS(treatments, aws_text(c->input, "TreatMissingData"));
+    a->low_samples =
+        (Pilotlight__V1__LowSamples)FROM_AWS(low_samples, aws_text(c->input, "EvaluateLowSampleCountPercentile"));
     (void)aws_number(c->input, "Threshold", &a->threshold);
     a->actions_disabled = !aws_bool(c->input, "ActionsEnabled", true);
     a->ok_actions = monitoring_texts(c, json_object_get(c->input, "OKActions"), &a->n_ok_actions);
@@ -169,6 +175,8 @@ static json_t *alarm_json(struct aws_call *c, const Pilotlight__V1__Alarm *a)
         json_object_set_new(o, "DatapointsToAlarm", json_integer(a->datapoints_to_alarm));
     if (a->missing_data)
         json_object_set_new(o, "TreatMissingData", json_string(TO_AWS(treatments, a->missing_data)));
+    if (a->low_samples)
+        json_object_set_new(o, "EvaluateLowSampleCountPercentile", json_string(TO_AWS(low_samples, a->low_samples)));
     return o;
 }
 

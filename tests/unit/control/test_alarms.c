@@ -194,6 +194,31 @@ static void test_rows_become_states(void **state)
     assert_false(to_do);
 }
 
+/* The 90th percentile wants 100 values: the state waits for a minute that has them. */
+static void test_percentiles_of_a_few_values(void **state)
+{
+    (void)state;
+    bool to_do;
+    for (int ignore = 0; ignore < 2; ignore++) {
+        struct fixture f;
+        fixture_init(&f, ignore ? "ignores" : "evaluates");
+        f.alarm.statistic = TEXT("p90");
+        f.alarm.evaluation_periods = 1;
+        f.alarm.low_samples = ignore ? PILOTLIGHT__V1__LOW_SAMPLES__LOW_SAMPLES_IGNORE
+                                     : PILOTLIGHT__V1__LOW_SAMPLES__LOW_SAMPLES_UNSPECIFIED;
+        record_free(put(&f));
+    }
+    for (int i = 0; i < 99; i++)
+        put_value(NOW + i, 10);
+    assert_ok(alarm_evaluate(store, "ignores", NOW + MINUTE + 6000, &to_do, &err));
+    assert_ok(alarm_evaluate(store, "evaluates", NOW + MINUTE + 6000, &to_do, &err));
+    assert_int_equal(state_of("ignores", NULL), STATE(INSUFFICIENT_DATA));
+    assert_int_equal(state_of("evaluates", NULL), STATE(ALARM));
+    put_value(NOW + 100, 10);
+    assert_ok(alarm_evaluate(store, "ignores", NOW + MINUTE + 6000, &to_do, &err));
+    assert_int_equal(state_of("ignores", NULL), STATE(ALARM));
+}
+
 static void test_when_it_is_looked_at(void **state)
 {
     (void)state;
@@ -363,6 +388,7 @@ int main(void)
         T(test_what_is_refused),
         T(test_actions_that_are_refused),
         T(test_rows_become_states),
+        T(test_percentiles_of_a_few_values),
         cmocka_unit_test(test_when_it_is_looked_at),
         T(test_states_by_hand),
         T(test_deletes_are_whole),
