@@ -234,8 +234,13 @@ static void was_put(struct aws_call *c, const struct pl_err *status, const void 
 void monitoring_put_metric_data(struct aws_call *c)
 {
     Pilotlight__V1__PutMetricDataRequest r = PILOTLIGHT__V1__PUT_METRIC_DATA_REQUEST__INIT;
-    if (!shape_check(c, &shape_monitoring_put_metric_data) || !monitoring_need(c, c->input, "Namespace") ||
-        !monitoring_need(c, c->input, "MetricData"))
+    if (!shape_check(c, &shape_monitoring_put_metric_data))
+        return;
+    if (json_object_get(c->input, "EntityMetricData")) {
+        monitoring_invalid(c, "EntityMetricData is not offered: put the data into MetricData.");
+        return;
+    }
+    if (!monitoring_need(c, c->input, "Namespace") || !monitoring_need(c, c->input, "MetricData"))
         return;
     char *space = name_space(c, aws_text(c->input, "Namespace"));
     if (strncmp(space, "AWS/", 4) == 0) {

@@ -127,7 +127,7 @@ static const struct shape datum =
            { "Counts", &number_list, false }, { "Unit", &unit, false }, { "StorageResolution", &positive, false });
 static const struct shape data = LIST(1, 1000, datum);
 const struct shape shape_monitoring_put_metric_data =
-    OBJECT({ "Namespace", &name_space, false }, { "MetricData", &data, false });
+    OBJECT({ "Namespace", &name_space, false }, { "MetricData", &data, false }, { "EntityMetricData", &any, false });
 
 /* ---- alarms ---- */
 

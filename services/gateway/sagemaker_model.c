@@ -27,7 +27,9 @@ static const char *artifact_of(struct aws_call *c, const json_t *container)
     const char *url = aws_text(container, "ModelDataUrl");
     const json_t *source = json_object_get(json_object_get(container, "ModelDataSource"), "S3DataSource");
     const char *type = aws_text(source, "S3DataType");
-    if (url && source)
+    if (json_array_size(json_object_get(container, "AdditionalModelDataSources")) > 0)
+        aws_fail(c, AWS_VALIDATION, "AdditionalModelDataSources are not offered: a model has one artifact.");
+    else if (url && source)
         aws_fail(c, AWS_VALIDATION, "Only one of ModelDataUrl and ModelDataSource may be given.");
     else if (type && strcmp(type, "S3Prefix") == 0)
         aws_fail(c, AWS_VALIDATION,

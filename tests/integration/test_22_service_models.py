@@ -7,6 +7,10 @@ the tables below, with the reason; a row that is no longer true fails as well.
 import datetime
 import http.client
 import json
+import pathlib
+import re
+import shutil
+import subprocess
 
 import pytest
 
@@ -14,6 +18,9 @@ import service_model
 import suite
 from aws import IMAGE, ROLE, Aws, serverless
 from service_model import ABSENT
+from test_15_aws_clients import javascript  # noqa: F401  (a fixture)
+
+HERE = pathlib.Path(__file__).parent
 
 OPERATIONS = {
     "sagemaker": """CreateModel DescribeModel ListModels DeleteModel CreateEndpointConfig DescribeEndpointConfig ListEndpointConfigs DeleteEndpointConfig
@@ -171,11 +178,116 @@ def test_the_tables_name_what_there_is():
                    for slot in service_model.slots(MODELS[service].operation_model(o))), (operation, member)
 
 
+# ---- what only the newest clients know ----
+
+# Members that are younger than the installed model, and what becomes of them: "used" has tests of its own, "kept" is described again, "refused" by
+# name, "ignored" like any member that nobody knows.
+YOUNGER = {
+    "CreateModel": {"PrimaryContainer.ModelDataSource": "used", "PrimaryContainer.AdditionalModelDataSources": "refused", "PrimaryContainer.ContainerMetricsConfig": "kept",
+                    "Containers[].ModelDataSource": "used", "Containers[].AdditionalModelDataSources": "refused", "Containers[].ContainerMetricsConfig": "kept"},
+    "CreateEndpointConfig": {
+        **{f"ProductionVariants[].{m}": how for m, how in {
+            "InstancePools": "refused", "VariantInstanceProvisionTimeoutInSeconds": "ignored", "ServerlessConfig.ProvisionedConcurrency": "used", "EnableSSMAccess": "kept",
+            "ManagedInstanceScaling": "refused", "RoutingConfig": "refused", "InferenceAmiVersion": "kept", "CapacityReservationConfig": "refused"}.items()},
+        "ExecutionRoleArn": "kept", "VpcConfig": "refused", "EnableNetworkIsolation": "refused", "MetricsConfig": "kept"},
+    "CreateEndpoint": {"DeploymentConfig.RollingUpdatePolicy": "used"},
+    "UpdateEndpoint": {"DeploymentConfig.RollingUpdatePolicy": "used"},
+    "UpdateEndpointWeightsAndCapacities": {"DesiredWeightsAndCapacities[].ServerlessUpdateConfig": "used"},
+    "PutMetricData": {"EntityMetricData": "refused", "StrictEntityValidation": "ignored"},
+    "PutMetricAlarm": {m: "ignored" for m in ("EvaluationWindow", "WarmUpConfiguration", "EvaluationCriteria", "EvaluationInterval", "ActionConfiguration")},
+    "DescribeAlarmHistory": {"AlarmContributorId": "ignored"},
+    "DescribeScalingActivities": {"IncludeNotScaledActivities": "ignored"},
+    "PutScalingPolicy": {"TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Metrics": "refused", "PredictiveScalingPolicyConfiguration": "refused"},
+    "RegisterScalableTarget": {"Tags": "ignored"},
+}
+# Values that such a member may have, where it is not a structure.
+EXAMPLES = {"AdditionalModelDataSources": [{"ChannelName": "c"}], "InstancePools": [{}], "EnableSSMAccess": True, "InferenceAmiVersion": "al2", "ExecutionRoleArn": ROLE,
+            "VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["s-1"]}, "EnableNetworkIsolation": True, "EntityMetricData": [{}], "Metrics": [{}], "IncludeNotScaledActivities": True,
+            "StrictEntityValidation": True, "VariantInstanceProvisionTimeoutInSeconds": 60, "AlarmContributorId": "c"}
+
+
+def test_each_member_that_the_newest_clients_know_has_its_place(javascript):  # noqa: F811
+    """Their own schemas say what there is: what is in neither the installed model nor the table above is new to us too."""
+    shutil.copy(HERE / "aws_js" / "members.mjs", javascript)
+    found = {}
+    for service, operations in OPERATIONS.items():
+        client = "client-" + {"application-autoscaling": "application-auto-scaling"}.get(service, service)
+        out = subprocess.run(["node", "members.mjs", client, *operations], cwd=javascript, capture_output=True, text=True, timeout=suite.PATIENCE * 4)
+        assert out.returncode == 0, out.stderr
+        for operation, members in json.loads(out.stdout).items():
+            old = {str(slot) for slot in service_model.slots(MODELS[service].operation_model(operation))}
+            refused = tuple(f"{member}{end}" for member in REFUSED.get(operation, ()) for end in ".[")
+            new = [m for m in members if m not in old and not m.startswith(refused)]
+            tops = {m for m in new if not m.startswith(tuple(f"{other}{end}" for other in new for end in ".["))}
+            if tops:
+                found[operation] = tops
+    assert found == {operation: set(members) for operation, members in YOUNGER.items()}
+
+
+def younger(how):
+    return [(operation, member) for operation, members in YOUNGER.items() for member, its in members.items() if its == how]
+
+
+def with_younger(operation, member, base):
+    """'base' with the member in its place; all that is on the way to it is there."""
+    place, leaf = base, member.rpartition(".")[2]
+    for step in member.split(".")[:-1]:
+        place = place.setdefault(step.removesuffix("[]"), [{}] if step.endswith("[]") else {})
+        place = place[0] if step.endswith("[]") else place
+    place[leaf] = EXAMPLES.get(leaf, {})
+    return base, place[leaf]
+
+
+def base_of(operation, member):
+    container = {"Image": IMAGE, "ModelDataUrl": "s3://b/k"}
+    name = re.sub("[^a-zA-Z0-9]+", "-", member).strip("-")[-60:].strip("-")
+    return name, {
+        "CreateModel": {"ModelName": name, "Containers" if member.startswith("Containers") else "PrimaryContainer": [container] if member.startswith("Containers") else container},
+        "CreateEndpointConfig": {"EndpointConfigName": name, "ProductionVariants": [serverless("walked")]},
+        "PutMetricData": {"Namespace": "Younger", "MetricData": [{"MetricName": "m", "Value": 1}]},
+        "PutMetricAlarm": {"AlarmName": "younger", "Namespace": "Younger", "MetricName": "m", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1,
+                           "ComparisonOperator": "GreaterThanThreshold"},
+        "PutScalingPolicy": {**SCALING, "PolicyName": "p", "TargetTrackingScalingPolicyConfiguration": {"TargetValue": 1}},
+        "RegisterScalableTarget": dict(SCALING), "DescribeScalingActivities": dict(SCALING)}.get(operation, {})
+
+
+@pytest.mark.parametrize("operation, member", younger("refused"))
+def test_younger_members_that_are_refused(line, operation, member):
+    service = next(s for s in OPERATIONS if operation in OPERATIONS[s])
+    body, _ = with_younger(operation, member, base_of(operation, member)[1])
+    status, code, message = line.call(service, operation, body)
+    leaf = "CustomizedMetricSpecification" if member.endswith(".Metrics") else member.rpartition(".")[2]
+    assert status == 400 and code in ("ValidationException", "InvalidParameterValueException") and leaf in message, (code, message)
+
+
+@pytest.mark.parametrize("operation, member", younger("kept"))
+def test_younger_members_that_are_kept(aws, line, operation, member):
+    name, body = base_of(operation, member)
+    body, value = with_younger(operation, member, body)
+    assert line.call("sagemaker", operation, body)[0] == 200
+    described = aws.target(operation.replace("Create", "Describe"), {("ModelName" if "Model" in operation else "EndpointConfigName"): name})[1]
+    for step in member.split("."):
+        described = described[step.removesuffix("[]")]
+        described = described[0] if step.endswith("[]") else described
+    assert described == value
+
+
+@pytest.mark.parametrize("operation, member", younger("ignored"))
+def test_younger_members_that_are_ignored(line, operation, member):
+    service = next(s for s in OPERATIONS if operation in OPERATIONS[s])
+    plain = line.call(service, operation, base_of(operation, member)[1])
+    name, body = base_of(operation, member)
+    if operation == "CreateEndpointConfig":
+        body["EndpointConfigName"] = name[:50] + "-2"
+    assert line.call(service, operation, with_younger(operation, member, body)[0]) == plain
+
+
 # ---- answers ----
 
 # What no answer ever holds, as a path's start: it belongs to what is not offered, or is told in another way.
 NEVER = {
-    ("sagemaker", "DescribeModel"): ["Containers.", "PrimaryContainer.ModelPackageName"],
+    ("sagemaker", "DescribeModel"): ["Containers.ModelPackageName", "PrimaryContainer.ModelPackageName"],
+    ("sagemaker", "ListTags"): ["NextToken"],  # a page has 50, and so may a resource
     ("sagemaker", "DescribeEndpointConfig"): ["DataCaptureConfig", "AsyncInferenceConfig", "ExplainerConfig", "ShadowProductionVariants", "ProductionVariants.AcceleratorType"],
     ("sagemaker", "DescribeEndpoint"): [
         "DataCaptureConfig", "AsyncInferenceConfig", "ExplainerConfig", "ShadowProductionVariants", "PendingDeploymentSummary.ShadowProductionVariants",
@@ -217,10 +329,10 @@ def play_endpoints(aws, artifacts):
     sagemaker = aws.sagemaker
     uri, tags = artifacts.model(seed=5)[0], [{"Key": "k", "Value": "v"}]
     vpc = {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}
-    sagemaker.create_model(ModelName="whole", ExecutionRoleArn=ROLE, VpcConfig=vpc, EnableNetworkIsolation=True, InferenceExecutionConfig={"Mode": "Direct"}, Tags=tags, PrimaryContainer={
-        "Image": IMAGE, "ModelDataUrl": uri, "ContainerHostname": "h", "Mode": "SingleModel", "Environment": {"A": "b"}, "InferenceSpecificationName": "i",
-        "ImageConfig": {"RepositoryAccessMode": "Vpc", "RepositoryAuthConfig": {"RepositoryCredentialsProviderArn": "arn:x"}}, "MultiModelConfig": {"ModelCacheSetting": "Enabled"}})
-    sagemaker.create_model(ModelName="pipeline", ExecutionRoleArn=ROLE, Containers=[{"Image": IMAGE, "ModelDataUrl": uri}])
+    container = {"Image": IMAGE, "ModelDataUrl": uri, "ContainerHostname": "h", "Mode": "SingleModel", "Environment": {"A": "b"}, "InferenceSpecificationName": "i",
+                 "ImageConfig": {"RepositoryAccessMode": "Vpc", "RepositoryAuthConfig": {"RepositoryCredentialsProviderArn": "arn:x"}}, "MultiModelConfig": {"ModelCacheSetting": "Enabled"}}
+    sagemaker.create_model(ModelName="whole", ExecutionRoleArn=ROLE, VpcConfig=vpc, EnableNetworkIsolation=True, InferenceExecutionConfig={"Mode": "Direct"}, Tags=tags, PrimaryContainer=container)
+    sagemaker.create_model(ModelName="pipeline", ExecutionRoleArn=ROLE, Containers=[container, container])
     for model in ("whole", "pipeline"):
         sagemaker.describe_model(ModelName=model)
     aws.create_model("plain", uri)
