@@ -247,8 +247,8 @@ def test_bodies_that_are_not_forms(aws, form):
 
 # ---- sizes ----
 
-def start_of(aws, method, path, length, service="sagemaker", extra=""):
-    headers = aws.signed(method, path, b"", {"x-amz-content-sha256": "UNSIGNED-PAYLOAD"}, service=service)
+def start_of(aws, method, path, length, service="sagemaker", extra="", **signed):
+    headers = aws.signed(method, path, b"", {"x-amz-content-sha256": "UNSIGNED-PAYLOAD", **signed}, service=service)
     lines = "".join(f"{k}: {v}\r\n" for k, v in headers.items() if k.lower() != "host")
     return f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{aws.up.base}\r\n{lines}Content-Length: {length}\r\n{extra}\r\n".encode()
 
@@ -259,9 +259,9 @@ def test_oversize_bodies_are_refused_before_they_come(aws, path, service, what):
     if service == "s3":
         with contextlib.suppress(aws.s3.exceptions.BucketAlreadyOwnedByYou):
             aws.s3.create_bucket(Bucket="for-size")
-    method = "PUT" if service == "s3" else "POST"
+    method, target = "PUT" if service == "s3" else "POST", {"X-Amz-Target": "SageMaker.ListModels"} if path == "/" else {}
     for expect in ("", "Expect: 100-continue\r\n"):
-        out = aws.raw(start_of(aws, method, path, 10**10, service, expect))  # ends only because the server closes
+        out = aws.raw(start_of(aws, method, path, 10**10, service, expect, **target))  # ends only because the server closes
         assert out.startswith(b"HTTP/1.1 4") and what in out and b"100 Continue" not in out
 
 
@@ -307,9 +307,9 @@ SMUGGLED = {
 
 
 def test_a_frame_that_all_read_alike_is_read(aws):
-    """What the cases below are measured by: the same two requests, well framed, get an answer each."""
-    out = aws.raw(f"POST / HTTP/1.1\r\n{HOST}Content-Length: 5\r\n\r\nabcdeGET /second HTTP/1.1\r\n{HOST}Connection: close\r\n\r\n".encode())
-    assert out.count(b"HTTP/1.1 403 ") == 2, out
+    """What the cases below are measured by: well framed, the same request gets as far as its missing signature."""
+    out = aws.raw(f"POST / HTTP/1.1\r\n{HOST}Content-Length: 5\r\n\r\nabcdeGET /second HTTP/1.1\r\n{HOST}\r\n".encode())
+    assert out.startswith(b"HTTP/1.1 403 ") and b"AccessDenied" in out, out
 
 
 @pytest.mark.parametrize("case", SMUGGLED)
