@@ -49,7 +49,7 @@ static const struct metric_buckets *newest_unit(const struct metric_result *r)
 static bool is_low(const struct statistic *s, const struct point *p)
 {
     double share = s->high / 100, rest = share < 0.5 ? share : 1 - share;
-    return s->kind == STATISTIC_PERCENTILE && rest > 0 && p->count * rest < 10;
+    return s->kind == STATISTIC_PERCENTILE && rest > 0 && p->count * rest < 10 - 1e-9; /* 1 - 0.9 is not quite 0.1 */
 }
 
 /* '*out_low': one of the newest datapoints is of too few values, and the alarm ignores such. */

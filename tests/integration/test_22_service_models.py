@@ -325,6 +325,10 @@ PLAN = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {"Type": "ALL_A
                                   "MaximumExecutionTimeoutInSeconds": 600}}
 
 
+def in_service(aws, name):
+    suite.wait_until(lambda: aws.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService", f"{name} serves")
+
+
 def play_endpoints(aws, artifacts):
     sagemaker = aws.sagemaker
     uri, tags = artifacts.model(seed=5)[0], [{"Key": "k", "Value": "v"}]
@@ -353,15 +357,15 @@ def play_endpoints(aws, artifacts):
         sagemaker.describe_endpoint(EndpointName=f"{name}-slow")
         sagemaker.delete_endpoint(EndpointName=f"{name}-slow")
     sagemaker.create_endpoint(EndpointName="whole", EndpointConfigName="instances", DeploymentConfig=PLAN, Tags=tags)
-    aws.in_service("whole")
+    in_service(aws, "whole")
     sagemaker.describe_endpoint(EndpointName="whole")
     sagemaker.update_endpoint(EndpointName="whole", EndpointConfigName="broken", RetainDeploymentConfig=True)
     suite.wait_until(lambda: "FailureReason" in sagemaker.describe_endpoint(EndpointName="whole"), "the update has failed")
-    aws.in_service("whole")
+    in_service(aws, "whole")
     sagemaker.update_endpoint(EndpointName="whole", EndpointConfigName="serverless")
-    aws.in_service("whole")
+    in_service(aws, "whole")
     sagemaker.update_endpoint_weights_and_capacities(EndpointName="whole", DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredWeight": 2}])
-    aws.in_service("whole")
+    in_service(aws, "whole")
     for lister in (sagemaker.list_models, sagemaker.list_endpoint_configs):
         lister(MaxResults=1)
     sagemaker.create_endpoint(EndpointName="second", EndpointConfigName="serverless")
@@ -398,7 +402,7 @@ def play_metrics(cloudwatch):
 
 
 def play_scaling(aws, scaling):
-    suite.wait_until(lambda: aws.sagemaker.describe_endpoint(EndpointName="second")["EndpointStatus"] == "InService", "the second endpoint serves")
+    in_service(aws, "second")
     keys = {}
     for endpoint in ("whole", "second"):
         keys = {**SCALING, "ResourceId": f"endpoint/{endpoint}/variant/AllTraffic"}

@@ -66,7 +66,7 @@ static void what_callers_are_told(void **state)
     assert_string_equal(e.reason, "START_FAILED");
     e = told(PL_UNAVAILABLE, "ARTIFACT_SOURCE", "the server answered 503");
     assert_int_equal(e.code, PL_UNAVAILABLE);
-    assert_string_equal(e.reason, "START_FAILED");
+    assert_string_equal(e.reason, "ARTIFACT_SOURCE");
     e = told(PL_DEADLINE, "START_TIMEOUT", "too slow");
     assert_int_equal(e.code, PL_DEADLINE);
     assert_string_equal(e.reason, "START_TIMEOUT");
