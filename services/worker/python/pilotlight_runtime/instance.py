@@ -94,6 +94,11 @@ class Instance:
         self.link = link.Link(host_fd)
         self.loaded = False
         reseed()
+        # Once more, for the pages that its predictions will write to anyway. Nobody waits for it yet.
+        try:
+            self.handler.warm()
+        except BaseException as e:
+            failures.log(e)
 
     def on_load(self, frame_id, payload):
         try:
