@@ -10,6 +10,7 @@
 #include "loop/loop.h"
 #include "pilotlight/internal/v1/worker.pb-c.h"
 #include "runtimes.h"
+#include "start_gate.h"
 #include "templates.h"
 #include "variant_spec.h"
 
@@ -35,6 +36,7 @@ struct bringup {
     struct instance *starting;
     struct instance_stop room;      /* linked while the end of a template is waited for, */
     struct loop_timer again;        /* then set */
+    struct start_ticket turn;       /* from when all is here until it has started */
     struct cache_item *item, *code; /* unpacked, until an instance has them: one use each */
     struct artifact_times times;
 };
@@ -44,6 +46,7 @@ static void finish(struct bringup *b, const struct bringup_result *result, const
     bringup_done_fn *done = b->done;
     void *arg = b->arg;
 
+    start_gate_leave(&b->turn);
     free(b);
     done(arg, result, err);
 }
@@ -105,13 +108,27 @@ static void room_here(struct instance_stop *s)
     loop_timer_set(b->loop, &b->again, pl_now_ms());
 }
 
-static void start_again(struct loop_timer *t)
+static void start_or_give_up(struct bringup *b)
 {
-    struct bringup *b = PL_CONTAINER(t, struct bringup, again);
     struct pl_err failed;
 
     if (start_now(b, &failed) != PL_OK)
         give_up(b, &failed);
+}
+
+static void start_again(struct loop_timer *t)
+{
+    start_or_give_up(PL_CONTAINER(t, struct bringup, again));
+}
+
+static void my_turn(struct start_ticket *t)
+{
+    start_or_give_up(PL_CONTAINER(t, struct bringup, turn));
+}
+
+static enum pl_code start_in_turn(struct bringup *b, struct pl_err *err)
+{
+    return start_gate_enter(b->parts.gate, &b->turn) ? start_now(b, err) : PL_OK;
 }
 
 static void forest_here(void *arg, int64_t compile_ms)
@@ -121,7 +138,7 @@ static void forest_here(void *arg, int64_t compile_ms)
 
     b->compiling = NULL;
     b->times.compile_ms = compile_ms;
-    if (start_now(b, &failed) != PL_OK)
+    if (start_in_turn(b, &failed) != PL_OK)
         give_up(b, &failed);
 }
 
@@ -130,7 +147,7 @@ static enum pl_code compile(struct bringup *b, struct pl_err *err)
     bool trees = strcmp(b->spec->runtime, RUNTIME_XGBOOST) == 0;
 
     if (!trees || cache_item_compiled(b->item))
-        return start_now(b, err);
+        return start_in_turn(b, err);
     b->compiling = forests_get(b->parts.forests, b->item, forest_here, b);
     return PL_OK;
 }
@@ -198,6 +215,7 @@ enum pl_code bringup_start(const struct bringup_parts *parts, const Pilotlight__
     *out = b;
     list_init(&b->room.link);
     b->again.fire = start_again;
+    b->turn.enter = my_turn;
     b->item = spec->artifact_sha256[0] ? cache_take(parts->cache, spec->artifact_sha256) : NULL;
     if (!b->item) {
         b->wait = artifacts_get(parts->artifacts, spec->artifact_uri, spec->artifact_sha256, artifact_here, b);
@@ -209,6 +227,7 @@ enum pl_code bringup_start(const struct bringup_parts *parts, const Pilotlight__
     *out = NULL;
     cache_give(b->item);
     cache_give(b->code);
+    start_gate_leave(&b->turn);
     free(b);
     return err->code;
 }
@@ -223,6 +242,7 @@ void bringup_cancel(struct bringup *b)
     cache_give(b->code);
     list_remove(&b->room.link);
     loop_timer_clear(b->loop, &b->again);
+    start_gate_leave(&b->turn);
     if (b->starting)
         instance_cancel_start(b->starting);
     free(b);

@@ -1,7 +1,7 @@
 /* bringup - from a variant's spec to an instance that is ready: cached? else fetch and unpack, the model
- * and code that does not come with it -> compiled? else compile (runtime xgboost only) -> is there room? -> start, from
- * a template where there is one. Used by StartInstance, and by PrepareModel with a trial that is stopped as soon as it
- * has said what it knows.
+ * and code that does not come with it -> compiled? else compile (runtime xgboost only) -> is it its turn
+ * (start_gate.h)? -> is there room? -> start, from a template where there is one. Used by StartInstance, and by
+ * PrepareModel with a trial that is stopped as soon as it has said what it knows.
  *
  * Threads: with the turn.  Memory: a bringup ends with 'done' or with its cancel; 'spec' is not kept, but must live
  * until then. */
@@ -22,6 +22,7 @@ struct instances;
 struct lending;
 struct loop;
 struct runtimes;
+struct start_gate;
 struct templates;
 struct Pilotlight__Internal__V1__VariantSpec;
 
@@ -33,6 +34,7 @@ struct bringup_parts {
     struct capacity *capacity;
     struct instances *instances;
     struct templates *templates;
+    struct start_gate *gate;
     const struct runtimes *runtimes;
     const struct lending *lending;
 };

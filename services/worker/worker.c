@@ -19,6 +19,7 @@
 #include "runtimes.h"
 #include "settings.h"
 #include "spawn.h"
+#include "start_gate.h"
 #include "templates.h"
 #include "watch_methods.h"
 #include "worker_methods.h"
@@ -334,6 +335,7 @@ static enum pl_code start_instances(struct worker *w, const struct worker_config
     templates.instances = b->instances;
     templates.capacity = b->capacity;
     b->templates = templates_new(w->parts.loop, &templates);
+    b->gate = start_gate_new(w->parts.loop, 0);
     if (start_lending(w, c, err) != PL_OK)
         return err->code;
     b->lending = w->parts.lending;
@@ -426,6 +428,7 @@ void worker_free(struct worker *w)
     lending_free(w->parts.lending);
     routers_free(w->parts.routers);
     templates_free(b->templates);
+    start_gate_free(b->gate);
     capacity_free(b->capacity);
     instances_free(b->instances);
     log_store_close(w->parts.logs);
