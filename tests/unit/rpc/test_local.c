@@ -315,8 +315,8 @@ static void test_client_that_never_reads_is_given_up(void **state)
     rig_stop_server(g, 1000);
     rig_serve_with(g, &o);
     int fd = greet(g, &r);
-    put_call(fd, 0, 1, ECHO, body, SIZE);
-    put_call(fd, 1, 1, HOLD, "x", 1); /* it hears that its client is given up */
+    put_call(fd, 0, 1, HOLD, "x", 1); /* it hears that its client is given up */
+    put_call(fd, 1, 1, ECHO, body, SIZE);
     wait_event(&g->held_event);
     wait_event(&g->cancelled_event);
     let_go(g);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,6 +48,7 @@ static pid_t loaded(enum load what)
     if (pid == 0) {
         pthread_t t;
 
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* also when a check fails */
         if (what == A_THREAD && pthread_create(&t, NULL, wait_for_end, NULL) != 0)
             _exit(1);
         if (what == SHARED_MEMORY &&
@@ -83,8 +85,11 @@ static void looks_at_a_process(void **state)
 
     pid = loaded(A_THREAD);
     assert_false(template_check(pid, why, sizeof(why)));
-    assert_non_null(strstr(why, "left 2 threads running"));
+    assert_non_null(strstr(why, PL_SANITIZED ? " threads running" : "left 2 threads running"));
     end(pid);
+#if defined(__SANITIZE_THREAD__)
+    skip(); /* it has a thread of its own in every process, which is found first */
+#endif
 
     pid = loaded(SHARED_MEMORY);
     assert_false(template_check(pid, why, sizeof(why)));
