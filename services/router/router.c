@@ -27,6 +27,8 @@
 #define OPEN_HOSTS_MS 100
 #define RECHECK_MS    10
 #define SAVE_REST_MS  250
+/* What is smaller is saved with every change: to write it costs less than a restart without it. */
+#define SAVE_SMALL_BYTES (256U << 10)
 
 static const char NOT_KNOWN[] = "what is to be served is not known yet: control has not been reached";
 
@@ -48,6 +50,7 @@ static void save(struct router *r)
     void *bytes = desired_pack(r->desired, &len);
 
     loop_timer_clear(r->loop, &r->save);
+    r->save_rest_ms = len < SAVE_SMALL_BYTES ? 0 : SAVE_REST_MS;
     r->saved_ms = pl_now_ms();
     snapshot_write(r->snapshot, bytes, len);
 }
@@ -60,7 +63,7 @@ static void save_due(struct loop_timer *t)
 /* All of it is packed each time: of thousands of changes in a row only some are saved. */
 static void save_soon(struct router *r)
 {
-    int64_t at_ms = r->saved_ms + SAVE_REST_MS;
+    int64_t at_ms = r->saved_ms + r->save_rest_ms;
 
     if (at_ms <= pl_now_ms())
         save(r);

@@ -43,9 +43,9 @@ struct router {
     struct rpc_server *server;
     struct list log_followers; /* log_methods.c */
 
-    struct loop_timer open_hosts; /* at the latest */
-    struct loop_timer save;       /* what is served is not on disk yet */
-    int64_t saved_ms;             /* when it was last */
+    struct loop_timer open_hosts;   /* at the latest */
+    struct loop_timer save;         /* what is served is not on disk yet */
+    int64_t saved_ms, save_rest_ms; /* when it was last */
     atomic_bool serving;
     bool server_drained, closing;
     struct loop_timer recheck; /* whether all has ended */
