@@ -1,4 +1,4 @@
-// The members of operations' inputs as the newest client knows them; tests/integration/test_22_service_models.py compares.
+// The members of operations' inputs as the newest client knows them; tests/integration/test_19_service_models.py compares.
 //   node members.mjs CLIENT OPERATION...      {"CreateModel": ["ModelName", "PrimaryContainer", "PrimaryContainer.Image", ...], ...}
 const [client, ...operations] = process.argv.slice(2);
 const schemas = await import(`@aws-sdk/${client}`);

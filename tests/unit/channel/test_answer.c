@@ -1,6 +1,6 @@
 /* What an instance may say, and every way in which it may lie. */
 #include "channel/answer.h"
-#include "channel_test.h"
+#include "unit_test.h"
 
 #include "base/mem.h"
 #include "wire/wire.h"

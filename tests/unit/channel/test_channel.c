@@ -1,6 +1,6 @@
 /* The host's end of the socketpair: questions that arrive whole, answers in pieces, and every way to lie. */
 #include "channel/channel.h"
-#include "channel_test.h"
+#include "unit_test.h"
 
 #include "base/mem.h"
 #include "base/time.h"

@@ -1,6 +1,6 @@
 /* Messages between two services: whole, in order, with descriptors, and never without bounds. */
 #include "channel/courier.h"
-#include "channel_test.h"
+#include "unit_test.h"
 
 #include "base/mem.h"
 #include "base/time.h"

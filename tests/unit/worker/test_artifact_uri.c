@@ -1,6 +1,6 @@
 /* What is an artifact's address, what is not, and what of it may be shown. */
 #include "artifact_uri.h"
-#include "worker_test.h"
+#include "unit_test.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* What a blank process is sent: its model's folder as a descriptor, and its memory size. */
 #include "assignment.h"
-#include "worker_test.h"
+#include "unit_test.h"
 
 #include "sandbox/plan.h"
 #include "sandbox/zygote.h"

@@ -1,6 +1,6 @@
 /* The cache on a real folder: what it keeps, what it lets go first, and what is there after a crash. */
 #include "cache.h"
-#include "worker_test.h"
+#include "unit_test.h"
 
 #include "base/mem.h"
 #include "base/text.h"

@@ -1,6 +1,6 @@
 /* What a host without instances takes and refuses, and in which words. */
 #include "capacity.h"
-#include "worker_test.h"
+#include "unit_test.h"
 
 #include "instance.h"
 #include "loop/loop.h"

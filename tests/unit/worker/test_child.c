@@ -1,6 +1,6 @@
 /* Processes that end, are ended, and change hands. */
 #include "child.h"
-#include "worker_test.h"
+#include "unit_test.h"
 
 #include "base/mem.h"
 #include "base/time.h"

@@ -1,6 +1,6 @@
 /* Who may ask this host for instances, and whether it is there. */
 #include "routers.h"
-#include "worker_test.h"
+#include "unit_test.h"
 
 #include <stdio.h>
 

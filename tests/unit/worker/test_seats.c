@@ -1,6 +1,6 @@
 /* Control groups that are made once and used again; where a host has none, nobody gets a seat. */
 #include "seats.h"
-#include "worker_test.h"
+#include "unit_test.h"
 
 #include "sandbox/cgroup.h"
 

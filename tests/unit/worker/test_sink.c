@@ -1,6 +1,6 @@
 /* Bytes into a file: counted, digested, limited. */
 #include "sink.h"
-#include "worker_test.h"
+#include "unit_test.h"
 
 #include <stdio.h>
 #include <unistd.h>

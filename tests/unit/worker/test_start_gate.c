@@ -1,6 +1,6 @@
 /* Who starts now, who waits in line, and who does not count any longer. */
 #include "start_gate.h"
-#include "worker_test.h"
+#include "unit_test.h"
 
 #include "base/mem.h"
 #include "base/time.h"

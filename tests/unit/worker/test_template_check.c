@@ -1,6 +1,6 @@
 #include "template_check.h"
 #include "base/sanitizer.h"
-#include "worker_test.h"
+#include "unit_test.h"
 
 #include <pthread.h>
 #include <signal.h>

@@ -2,7 +2,7 @@
 #include "variant_spec.h"
 #include "runtimes.h"
 #include "settings.h"
-#include "worker_test.h"
+#include "unit_test.h"
 
 #include "pilotlight/internal/v1/worker.pb-c.h"
 

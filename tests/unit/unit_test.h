@@ -1,6 +1,6 @@
-/* worker_test - what the worker's tests share: cmocka, a failure to look at, and a text in an error. */
-#ifndef WORKER_TEST_H
-#define WORKER_TEST_H
+/* unit_test - what unit tests of several rooms share: cmocka, a failure to look at, and a text in an error. */
+#ifndef UNIT_TEST_H
+#define UNIT_TEST_H
 
 #include "base/err.h"
 
