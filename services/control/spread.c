@@ -54,6 +54,7 @@ struct spread {
     struct lesson *running[CALLS_MAX]; /* those with a call */
     int64_t wake_ms;                   /* of this walk: when the next lesson is due */
     int64_t rested_ms;                 /* not before */
+    int64_t known_epoch;               /* the life of the only host in which it has nothing to learn; 0: none */
 };
 
 static void look_at(struct spread *s, int64_t at_ms)
@@ -216,6 +217,42 @@ static void forget_unwanted(struct spread *s)
     }
 }
 
+/* The epoch of the only host; 0: there are none, or more. */
+static int64_t only_host(const struct spread *s)
+{
+    size_t count;
+    pl_cleanup(pl_free_p) Pilotlight__Internal__V1__WorkerHost **list = hosts_list(s->hosts, &count);
+    return count == 1 ? hosts_epoch(s->hosts, list[0]->id) : 0;
+}
+
+/* Whatever comes to a host that is alone is proven on it: only what was there before it began is news to it. */
+static bool has_pupils(const struct spread *s)
+{
+    return s->lessons || hosts_count(s->hosts) > 1 || only_host(s) != s->known_epoch;
+}
+
+static bool all_learned(const struct spread *s)
+{
+    struct lesson *lesson, *next;
+    HASH_ITER(hh, s->lessons, lesson, next)
+    {
+        if (!lesson->learned)
+            return false;
+    }
+    return true;
+}
+
+/* Whoever is alone and knows everything needs no list of it. */
+static void close_book(struct spread *s)
+{
+    struct lesson *lesson, *next;
+    s->known_epoch = all_learned(s) ? only_host(s) : 0;
+    if (s->known_epoch == 0)
+        return;
+    HASH_ITER(hh, s->lessons, lesson, next)
+    forget(lesson);
+}
+
 static void look(struct loop_timer *t)
 {
     struct spread *s = PL_CONTAINER(t, struct spread, look);
@@ -226,12 +263,13 @@ static void look(struct loop_timer *t)
     int64_t began_ms = pl_now_ms();
     s->walk++;
     s->wake_ms = INT64_MAX;
-    if (hosts_count(s->hosts) > 1 || s->lessons) { /* on a single host everything has been proven */
+    if (has_pupils(s)) {
         if (store_list(s->store, &all, look_at_endpoint, s, &err) != PL_OK) {
             log_warn("spread_cannot_read", LOG_CODE(&err), LOG_ERR(&err));
             s->wake_ms = pl_now_ms() + RETRY_MS;
         } else {
             forget_unwanted(s);
+            close_book(s);
         }
     }
     int64_t now_ms = pl_now_ms();
@@ -244,7 +282,8 @@ static void look(struct loop_timer *t)
 
 void spread_changed(struct spread *s)
 {
-    look_at(s, pl_now_ms() + SOON_MS);
+    /* A host that has just come begins with what there is now. */
+    look_at(s, pl_now_ms() + (only_host(s) == s->known_epoch ? SOON_MS : 0));
 }
 
 struct spread *spread_new(struct loop *loop, struct store *store, const struct limits *l, struct hosts *h)

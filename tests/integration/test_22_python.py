@@ -214,3 +214,16 @@ def test_code_that_is_not_there(up, artifacts, name):
     up.create_endpoint(name)
     endpoint, status = up.settled(name)
     assert status == "FAILED" and "/nowhere/sourcedir.tar.gz" in endpoint.failure_reason
+
+
+def test_no_call_waits_for_the_imports(stack, artifacts, name):
+    """A host that comes back learns the models of all endpoints: its interpreter has imported everything before anybody calls."""
+    stack.start()
+    stack.serve(name, custom.archive(artifacts, "def model_fn(d):\n    return 1\ndef predict_fn(data, model):\n    return [2.0]\n"),
+                model_fields=python_model())
+    stack.kill("worker")
+    stack.start("worker")
+    suite.wait_until(lambda: stack.programs["worker"].said("zygote ready: python"), "the libraries are imported", suite.PATIENCE * 2)
+    assert not stack.instances(name)
+    suite.wait_until(lambda: stack.programs["worker"].said('role="trial"'), "and the model has been loaded once")
+    assert json.loads(stack.invoke(name, b"[1]", content_type="application/json").body) == [2.0]

@@ -37,6 +37,20 @@ static void joins_later(void **state)
     wait_prepared(4);
 }
 
+/* Also a host that is alone, of which nobody else tells that its libraries are loaded and its cache is warm. */
+static void starts_again_alone(void **state)
+{
+    (void)state;
+    serve_one();
+    assert_int_equal(beat("host-1", 1, false), PL_OK); /* no news */
+    assert_int_equal(beat("host-1", 2, false), PL_OK);
+    wait_prepared(2);
+    assert_int_equal(ask_create_endpoint("another", "c"), PL_OK);
+    wait_status("another", PILOTLIGHT__V1__ENDPOINT_STATUS__ENDPOINT_STATUS_IN_SERVICE);
+    assert_int_equal(beat("host-1", 2, false), PL_OK);
+    wait_prepared(3); /* the proof of the new one, and no more */
+}
+
 static void is_there_before(void **state)
 {
     (void)state;
@@ -67,6 +81,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(joins_later, rig_setup, rig_teardown),
+        cmocka_unit_test_setup_teardown(starts_again_alone, rig_setup, rig_teardown),
         cmocka_unit_test_setup_teardown(is_there_before, rig_setup, rig_teardown),
         cmocka_unit_test_setup_teardown(once_for_each_artifact, rig_setup, rig_teardown),
     };
