@@ -10,6 +10,7 @@ static const struct aws_operation operations[] = {
     { "GetLogEvents", logs_get_events },
     { "FilterLogEvents", logs_filter_events },
     { "DescribeLogStreams", logs_describe_streams },
+    { "DescribeLogGroups", logs_describe_groups },
     { 0 },
 };
 

@@ -18,6 +18,7 @@
 void logs_get_events(struct aws_call *c);
 void logs_filter_events(struct aws_call *c);
 void logs_describe_streams(struct aws_call *c);
+void logs_describe_groups(struct aws_call *c);
 
 /* ---- shared ---- */
 

@@ -113,6 +113,20 @@ def refused(call, code, text, **arguments):
     assert caught.value.response["Error"]["Code"] == code and text in caught.value.response["Error"]["Message"]
 
 
+def test_groups(logs):
+    """One for each endpoint."""
+    def names(**how):
+        return [g["logGroupName"] for page in logs.get_paginator("describe_log_groups").paginate(**how) for g in page["logGroups"]]
+    assert GROUP in names() and names(PaginationConfig={"PageSize": 1}) == sorted(names())
+    assert names(logGroupNamePrefix=GROUP[:-1]) == names(logGroupNamePattern=GROUP[5:]) == [GROUP]
+    assert names(logGroupNamePrefix="/aws/sage") == names() and names(logGroupNamePrefix="/aws/lambda/") == names(logGroupNamePrefix=GROUP + "x") == []
+    group = logs.describe_log_groups(logGroupNamePrefix=GROUP)["logGroups"][0]
+    assert group["arn"].endswith(f":log-group:{GROUP}:*") and group["creationTime"] > 0
+    refused(logs.describe_log_groups, "InvalidParameterException", "mutually exclusive", logGroupNamePrefix="a", logGroupNamePattern="b")
+    refused(logs.describe_log_groups, "InvalidParameterException", "", nextToken="no such")
+    refused(logs.describe_log_groups, "InvalidParameterException", "limit", limit=51)
+
+
 def test_streams(logs):
     streams = logs.describe_log_streams(logGroupName=GROUP, orderBy="LastEventTime", descending=True)["logStreams"]
     assert len(streams) == 2

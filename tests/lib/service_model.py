@@ -244,7 +244,7 @@ def limits(slot):
 
 # Members of answers that are younger than the installed model.
 YOUNGER = {"ProvisionedConcurrency", "ModelDataSource", "AdditionalModelDataSources", "ContainerMetricsConfig", "VpcConfig", "ExecutionRoleArn", "EnableNetworkIsolation", "MetricsConfig",
-           "RollingUpdatePolicy", "ScalableTargetARN"}
+           "RollingUpdatePolicy", "ScalableTargetARN", "logGroupArn"}
 YOUNGER_VALUES = {"sagemaker:variant:DesiredProvisionedConcurrency", "SageMakerVariantProvisionedConcurrencyUtilization"}
 # What answers have held so far: {(service, operation): places}
 seen = collections.defaultdict(set)
