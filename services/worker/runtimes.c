@@ -5,6 +5,7 @@
 #include "settings.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +16,8 @@
 #define PYTHON_PROCESSES 64
 #define HTTP_PROCESSES   128
 #define EXIT_GRACE_MS    2000
-/* It gives its program 30 seconds after SIGTERM. */
-#define HTTP_EXIT_GRACE_MS 32000
+/* Beyond what it gives its program after SIGTERM. */
+#define HTTP_EXIT_GRACE_MS 2000
 #define SANDBOX_LIBRARY    "libpilotlight-sandbox.so"
 #define PYTHON_FOLDER      "lib/pilotlight/python" /* beside bin/, in which the runner lies */
 
@@ -109,7 +110,7 @@ static bool see_folders(struct row *row, const struct config_strings *folders)
 
 static char **runner_argv(const struct runtimes *t, const char *mode)
 {
-    char **argv = pl_new0(4, sizeof(*argv));
+    char **argv = pl_new0(5, sizeof(*argv)); /* room for one more, and the end */
 
     argv[0] = pl_strdup(t->runner);
     argv[1] = pl_strdup("zygote");
@@ -128,13 +129,15 @@ static void add_xgboost(struct runtimes *t)
 
 static enum pl_code add_http(struct runtimes *t, const struct worker_config *c, struct pl_err *err)
 {
-    static const struct runtime like = { .profile = SANDBOX_HTTP,
-                                         .processes = HTTP_PROCESSES,
-                                         .own_code = true,
-                                         .exec_model = true,
-                                         .exit_grace_ms = HTTP_EXIT_GRACE_MS };
+    const struct runtime like = { .profile = SANDBOX_HTTP,
+                                  .processes = HTTP_PROCESSES,
+                                  .own_code = true,
+                                  .exec_model = true,
+                                  .exit_grace_ms = c->http_stop_grace_ms + HTTP_EXIT_GRACE_MS };
+    char **argv = runner_argv(t, "http");
 
-    if (!see_folders(add_row(t, RUNTIME_HTTP, runner_argv(t, "http"), &like), &c->http_folders))
+    argv[3] = pl_format("%" PRId64, c->http_stop_grace_ms);
+    if (!see_folders(add_row(t, RUNTIME_HTTP, argv, &like), &c->http_folders))
         return pl_fail(err, PL_INVALID, "http.folders", "http.folders: there are more than %d", SANDBOX_MAX_FOLDERS);
     return PL_OK;
 }

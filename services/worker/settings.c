@@ -79,6 +79,8 @@ const struct config_row worker_config_rows[] = {
                 "offer the http runtime, which runs programs of a model's owner"),
     CONFIG_STRINGS(struct worker_config, http_folders, "http.folders", NULL,
                    "folders with programs that models of the http runtime may name by their path, besides /usr"),
+    CONFIG_DURATION(struct worker_config, http_stop_grace_ms, "http.stop_grace", "30s", 0, 10 * 60 * CONFIG_SECOND_MS,
+                    "a program of the http runtime that has been asked to stop is killed after this long"),
     CONFIG_BOOL(struct worker_config, allow_http, "allow_http", "false",
                 "fetch artifacts from http:// too, unencrypted"),
     CONFIG_STRINGS(

@@ -37,6 +37,7 @@ struct worker_config {
     bool python_eager;
     int64_t templates_keep_ms, templates_limit;
     bool http_enabled;
+    int64_t http_stop_grace_ms;
     struct config_strings http_folders;
     bool allow_http;
     struct config_strings file_roots;

@@ -1,6 +1,7 @@
 """The http runtime in the whole suite: programs of a model's owner, each alone on a network of its own."""
 import concurrent.futures
 import subprocess
+import time
 
 import grpc
 import pytest
@@ -8,6 +9,15 @@ import pytest
 import custom
 import suite
 from suite import wait_until
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory):
+    """As everywhere, but who does not leave is killed after seconds."""
+    running = suite.Up(tmp_path_factory.mktemp("up"), "--set", "router.keep_alive=60s", "--set", "worker.http.stop_grace=6s").start()
+    yield running
+    code = running.stop()
+    assert code == 0, f"pilotlight up ended with {code}:\n{running.program.tail()}\n{running.logs()}"
 
 
 @pytest.fixture
@@ -108,6 +118,17 @@ def test_it_is_asked_to_stop_and_may_take_its_time(up, serve):
     up.delete_endpoint(name)
     wait_until(lambda: lines(up, name).count("left by myself") == 2, "both, the one that proved it too, have left by themselves")
     wait_until(lambda: not up.runners(), "its processes are gone")
+
+
+def test_it_is_killed_when_it_does_not_leave(up, serve):
+    """SIGTERM, http.stop_grace, SIGKILL; not before the one has been said and the other is over."""
+    name = serve(environment={"LINGER": "1000"}, keep_alive_ms=60000)
+    up.invoke(name, b"hello")
+    start = time.monotonic()
+    up.delete_endpoint(name)
+    wait_until(lambda: not up.runners(), "its processes are gone")
+    assert time.monotonic() - start >= 5
+    assert lines(up, name).count("told to stop") == 2 and "left by myself" not in lines(up, name)
 
 
 def test_what_it_prints(up, serve):

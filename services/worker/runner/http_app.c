@@ -28,6 +28,7 @@
 #define SMALL_BODY      ((size_t)32 << 10) /* goes in one piece with its head: a simple server reads once */
 
 struct http_app {
+    int stop_grace_ms;
     struct http_program program;
     char path[PATH_MAX];
     struct sockaddr_un local;
@@ -349,6 +350,7 @@ enum pl_code http_app_open(struct http_app **out, const struct http_app_spec *sp
     const char *dir = spec->code_dir[0] ? spec->code_dir : spec->model_dir;
 
     app->fd = -1;
+    app->stop_grace_ms = spec->stop_grace_ms;
     app->local.sun_family = AF_UNIX;
     (void)snprintf(app->local.sun_path, sizeof(app->local.sun_path), "%s", spec->socket_path);
     app->port.sin_family = AF_INET;
@@ -367,5 +369,5 @@ enum pl_code http_app_open(struct http_app **out, const struct http_app_spec *sp
 void http_app_close(struct http_app *app)
 {
     if (app)
-        shut(app, HTTP_APP_STOP_MS);
+        shut(app, app->stop_grace_ms);
 }

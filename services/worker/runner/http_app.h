@@ -4,7 +4,7 @@
  *              top) and started with the one argument "serve"; GET /ping is asked until it answers 200
  *     INVOKE   POST /invocations, with content type, accept, custom attributes and inference id; a 2xx is the answer,
  *              anything else is the caller's error with its status and body
- *     end      SIGTERM, up to 30 seconds, SIGKILL
+ *     end      SIGTERM, up to stop_grace_ms (30 seconds, http.stop_grace of the worker), SIGKILL
  *
  * It listens on port SAGEMAKER_BIND_TO_PORT (8080) of 127.0.0.1, in a network namespace that it is alone in, or on the
  * unix socket whose path is in PILOTLIGHT_SOCKET.
@@ -25,8 +25,6 @@
 struct http_app;
 struct request;
 
-#define HTTP_APP_STOP_MS 30000
-
 struct http_app_spec {
     const char *model_dir, *code_dir; /* code_dir "": in the artifact */
     const char *program;              /* "" = "serve" */
@@ -34,6 +32,7 @@ struct http_app_spec {
     const char *socket_path;
     int port;
     int start_timeout_ms; /* 0 = no limit of ours */
+    int stop_grace_ms;    /* from SIGTERM to SIGKILL */
 };
 
 /* Started, and ready. PL_MODEL: why not; the program is gone then. */

@@ -2,7 +2,7 @@
  *
  *     LOAD     http_load.c reads it, http_app.c starts the program and waits for its /ping
  *     INVOKE   http_app.c: one exchange; RESULT, or ERROR with the program's status and text
- *     end      the host closed: the program is asked to stop, and killed after 30 seconds. When the program ends first,
+ *     end      the host closed: the program is asked to stop, and killed after a while. When the program ends first,
  *              so do we, and say how on the log */
 #include "http_serve.h"
 
@@ -32,6 +32,7 @@ struct instance {
     struct host_link link;
     struct http_load load;
     struct http_app *app; /* NULL until LOAD has worked */
+    int stop_grace_ms;
 };
 
 static bool answer_error(struct instance *in, enum frame_kind kind, uint64_t id, const struct pl_err *err)
@@ -47,8 +48,9 @@ static bool on_load(struct instance *in, uint64_t id, const uint8_t *payload, si
     int64_t start_us = pl_now_us();
     struct pl_err err = { 0 };
 
-    if (http_load_read(&in->load, payload, n, &err) != PL_OK ||
-        http_app_open(&in->app, &in->load.spec, &err) != PL_OK) {
+    if (http_load_read(&in->load, payload, n, &err) == PL_OK)
+        in->load.spec.stop_grace_ms = in->stop_grace_ms;
+    if (err.code != PL_OK || http_app_open(&in->app, &in->load.spec, &err) != PL_OK) {
         http_load_done(&in->load);
         return answer_error(in, FRAME_FAILED, id, &err);
     }
@@ -137,9 +139,9 @@ static int run(struct instance *in)
     }
 }
 
-int http_serve(int host_fd)
+int http_serve(int host_fd, int stop_grace_ms)
 {
-    struct instance in = { 0 };
+    struct instance in = { .stop_grace_ms = stop_grace_ms };
     int code;
 
     /* The program shall not have it. */

@@ -5,6 +5,7 @@
  * this program once and then, for every request, makes a process in a sandbox of its own that runs MODE. */
 #include "base/cleanup.h"
 #include "base/sanitizer.h"
+#include "base/text.h"
 #include "compile_model.h"
 #include "http_serve.h"
 #include "sandbox/probe.h"
@@ -47,8 +48,13 @@ static int serve_inside(int argc, char **argv)
 
 static int run_http(int argc, char **argv)
 {
-    (void)argc, (void)argv;
-    return http_serve(HOST_FD);
+    int64_t grace_ms = HTTP_STOP_GRACE_MS;
+
+    if (argc > 1 && !pl_parse_i64(argv[1], 0, INT32_MAX, &grace_ms)) {
+        (void)fprintf(stderr, "pilotlight-runner: http: '%s' is not a time in milliseconds\n", argv[1]);
+        return EXIT_FAILURE;
+    }
+    return http_serve(HOST_FD, (int)grace_ms);
 }
 
 static int http_inside(int argc, char **argv)
@@ -98,7 +104,7 @@ static const struct mode {
 } modes[] = {
     { "serve", run_serve, serve_inside, true, "loads a model and answers requests on the socket that is descriptor 3" },
     { "http", run_http, http_inside, true,
-      "runs a program that serves HTTP and hands it requests from the socket that is descriptor 3" },
+      "[GRACE_MS] runs a program that serves HTTP and hands it requests from the socket that is descriptor 3" },
     { "unpack", unpack_main, unpack_inside, true,
       "unpacks the artifact that is descriptor 3 into the folder that is descriptor 4" },
     { "compile", compile_main, compile_inside, true,
