@@ -368,7 +368,8 @@ void routers_watch(struct routers *r, struct rpc_call *call, const Pilotlight__I
         complete = false;
     x->call = call;
     x->epoch = request->router_epoch;
-    x->applied = x->sent = complete ? request->version : 0;
+    x->applied = 0; /* it has more in memory, maybe, than would outlive it: it says so itself */
+    x->sent = complete ? request->version : 0;
     x->heard = false;
     r->open++;
     rearm(r);

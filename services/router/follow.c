@@ -25,8 +25,9 @@ struct follow {
     struct loop_timer again;                      /* open the stream */
     struct loop_timer acknowledge_again;
     int64_t again_ms;
-    bool in_touch; /* the stream has said something */
-    bool changed;  /* since the acknowledgement that is under way was sent */
+    int64_t saved_version; /* what control is told: a kill does not undo it */
+    bool in_touch;         /* the stream has said something */
+    bool changed;          /* since the acknowledgement that is under way was sent */
     bool stopped;
 };
 
@@ -73,7 +74,7 @@ static void acknowledge(struct follow *f)
     f->changed = false;
     m.router_id = (char *)(uintptr_t)f->o.router_id;
     m.router_epoch = f->o.router_epoch;
-    m.applied_version = desired_version(f->o.desired);
+    m.applied_version = f->saved_version;
     m.draining = draining(act_core(f->o.act), &m.n_draining);
     f->acknowledging = rpc_send(f->channel, &(struct rpc_send){
                                                 .path = "/pilotlight.internal.v1.WatchService/Acknowledge",
@@ -86,6 +87,15 @@ static void acknowledge(struct follow *f)
     if (m.n_draining > 0)
         loop_timer_set(f->o.loop, &f->acknowledge_again, pl_now_ms() + ACKNOWLEDGE_AGAIN_MS);
     free(m.draining);
+}
+
+void follow_saved(struct follow *f, int64_t version)
+{
+    if (version > desired_version(f->o.desired) || version < f->saved_version)
+        return;
+    f->saved_version = version;
+    if (f->in_touch)
+        acknowledge(f);
 }
 
 static void acknowledge_due(struct loop_timer *t)
@@ -107,17 +117,21 @@ static void endpoint_gone(void *arg, const struct core_action *a)
 static void on_message(void *arg, const void *message)
 {
     const Pilotlight__Internal__V1__WatchResponse *m = message;
+    bool whole = m->event_case == PILOTLIGHT__INTERNAL__V1__WATCH_RESPONSE__EVENT_SNAPSHOT;
     struct follow *f = arg;
 
     if (f->stopped)
         return;
     if (!f->in_touch)
         log_info("control_followed", LOG_STR("control", rpc_channel_target(f->channel)), LOG_INT("version", m->version),
-                 LOG_BOOL("snapshot", m->event_case == PILOTLIGHT__INTERNAL__V1__WATCH_RESPONSE__EVENT_SNAPSHOT));
+                 LOG_BOOL("snapshot", whole));
     f->in_touch = true;
     f->again_ms = AGAIN_FIRST_MS;
+    if (whole) /* maybe of another database, with versions of its own */
+        f->saved_version = 0;
     desired_apply(f->o.desired, m);
-    acknowledge(f);
+    if (f->saved_version == desired_version(f->o.desired))
+        acknowledge(f);
     f->o.applied(f->o.arg);
 }
 
@@ -173,6 +187,7 @@ struct follow *follow_start(const struct follow_options *o)
     f->again.fire = again;
     f->acknowledge_again.fire = acknowledge_due;
     f->again_ms = AGAIN_FIRST_MS;
+    f->saved_version = desired_version(o->desired); /* where it is from */
     f->channel = rpc_channel_new(o->rpc, o->control, &c);
     rpc_channel_connect(f->channel);
     act_hand(o->act, CORE_ENDPOINT_GONE, endpoint_gone, f);

@@ -27,7 +27,8 @@
 #define OPEN_HOSTS_MS 100
 #define RECHECK_MS    10
 #define SAVE_REST_MS  250
-/* What is smaller is saved with every change: to write it costs less than a restart without it. */
+#define SAVE_AGAIN_MS 1000 /* when it could not be written */
+/* What is smaller is saved without a rest. */
 #define SAVE_SMALL_BYTES (256U << 10)
 
 static const char NOT_KNOWN[] = "what is to be served is not known yet: control has not been reached";
@@ -52,7 +53,7 @@ static void save(struct router *r)
     loop_timer_clear(r->loop, &r->save);
     r->save_rest_ms = len < SAVE_SMALL_BYTES ? 0 : SAVE_REST_MS;
     r->saved_ms = pl_now_ms();
-    snapshot_write(r->snapshot, bytes, len);
+    snapshot_write(r->snapshot, bytes, len, desired_version(r->desired));
 }
 
 static void save_due(struct loop_timer *t)
@@ -60,15 +61,27 @@ static void save_due(struct loop_timer *t)
     save(PL_CONTAINER(t, struct router, save));
 }
 
-/* All of it is packed each time: of thousands of changes in a row only some are saved. */
+/* All of it is packed each time: of thousands of changes in a row only some are saved, and control hears of the others
+ * with them. */
 static void save_soon(struct router *r)
 {
     int64_t at_ms = r->saved_ms + r->save_rest_ms;
 
     if (at_ms <= pl_now_ms())
         save(r);
-    else if (r->save.slot == 0)
+    else
         loop_timer_set(r->loop, &r->save, at_ms);
+}
+
+/* A disk that cannot be written to does not keep control from changing anything: that is told in the log. */
+static void saved(void *arg, int64_t version, bool ok)
+{
+    struct router *r = arg;
+
+    follow_saved(r->follow, version);
+    set_serving(r);
+    if (!ok && r->save.slot == 0 && !r->drained)
+        loop_timer_set(r->loop, &r->save, pl_now_ms() + SAVE_AGAIN_MS);
 }
 
 static void applied(void *arg)
@@ -77,20 +90,26 @@ static void applied(void *arg)
 
     save_soon(r);
     hosts_open(r->hosts);
-    set_serving(r);
+}
+
+static void open_known_hosts(struct router *r)
+{
+    if (desired_known(r->desired))
+        hosts_open(r->hosts);
 }
 
 static void control_lost(void *arg)
 {
     struct router *r = arg;
 
-    if (desired_known(r->desired))
-        hosts_open(r->hosts);
+    if (r->save.slot != 0)
+        save(r);
+    open_known_hosts(r);
 }
 
 static void open_hosts_due(struct loop_timer *t)
 {
-    control_lost(PL_CONTAINER(t, struct router, open_hosts));
+    open_known_hosts(PL_CONTAINER(t, struct router, open_hosts));
 }
 
 /* From the snapshot, if there is one that can be believed. */
@@ -208,7 +227,8 @@ enum pl_code router_start(struct router **out, struct loop *l, struct rpc *rpc, 
     r->save.fire = save_due;
     r->saved_ms = INT64_MIN / 2;
     list_init(&r->log_followers);
-    r->snapshot = snapshot_new(l, config->snapshot);
+    r->snapshot =
+        snapshot_new(&(struct snapshot_options){ .loop = l, .path = config->snapshot, .written = saved, .arg = r });
     if (snapshot_next_epoch(r->snapshot, &r->epoch, err) != PL_OK)
         return err->code;
     make_parts(r, rpc, m, config);

@@ -22,10 +22,11 @@
 struct content {
     void *bytes;
     size_t len;
+    int64_t version;
 };
 
 struct snapshot {
-    struct loop *loop;
+    struct snapshot_options o;
     char *path, *epoch_path;
     struct content waiting; /* newest; bytes NULL: nothing to write */
     struct content now;     /* being written by the job */
@@ -132,7 +133,7 @@ static enum pl_code read_file(const char *path, size_t limit, struct content *ou
             return failed(err, "read", path);
     }
     bytes[n] = '\0';
-    *out = (struct content){ pl_take(bytes), n };
+    *out = (struct content){ .bytes = pl_take(bytes), .len = n };
     return PL_OK;
 }
 
@@ -140,7 +141,7 @@ static enum pl_code read_file(const char *path, size_t limit, struct content *ou
 
 enum pl_code snapshot_next_epoch(struct snapshot *s, int64_t *out_epoch, struct pl_err *err)
 {
-    struct content old = { NULL, 0 };
+    struct content old = { 0 };
     int64_t last = 0, epoch = pl_wall_ms();
     char text[32];
     enum pl_code code = s->path[0] ? read_file(s->epoch_path, sizeof(text), &old, err) : PL_NOT_FOUND;
@@ -166,7 +167,7 @@ enum pl_code snapshot_next_epoch(struct snapshot *s, int64_t *out_epoch, struct 
 
 enum pl_code snapshot_read(struct snapshot *s, void **out, size_t *out_len, struct pl_err *err)
 {
-    struct content file = { NULL, 0 };
+    struct content file = { 0 };
     const unsigned char *head;
     size_t len;
 
@@ -208,14 +209,15 @@ static void work(struct loop_job *j)
 static void write_next(struct snapshot *s)
 {
     s->now = s->waiting;
-    s->waiting = (struct content){ NULL, 0 };
+    s->waiting = (struct content){ 0 };
     s->writing = true;
-    loop_job(s->loop, &s->job);
+    loop_job(s->o.loop, &s->job);
 }
 
 static void written(struct loop_job *j)
 {
     struct snapshot *s = PL_CONTAINER(j, struct snapshot, job);
+    int64_t version = s->now.version;
 
     free(pl_take(s->now.bytes));
     s->writing = false;
@@ -224,16 +226,19 @@ static void written(struct loop_job *j)
     s->told = s->failed.code != PL_OK;
     if (s->waiting.bytes)
         write_next(s);
+    s->o.written(s->o.arg, version, !s->told);
 }
 
-void snapshot_write(struct snapshot *s, void *bytes, size_t len)
+void snapshot_write(struct snapshot *s, void *bytes, size_t len, int64_t version)
 {
     free(s->waiting.bytes);
-    s->waiting = (struct content){ bytes, len };
-    if (!s->path[0])
+    s->waiting = (struct content){ bytes, len, version };
+    if (!s->path[0]) {
         free(pl_take(s->waiting.bytes));
-    else if (!s->writing)
+        s->o.written(s->o.arg, version, true);
+    } else if (!s->writing) {
         write_next(s);
+    }
 }
 
 bool snapshot_writing(const struct snapshot *s)
@@ -243,13 +248,13 @@ bool snapshot_writing(const struct snapshot *s)
 
 /* ---- life ---- */
 
-struct snapshot *snapshot_new(struct loop *l, const char *path)
+struct snapshot *snapshot_new(const struct snapshot_options *o)
 {
     struct snapshot *s = PL_NEW(struct snapshot);
 
-    s->loop = l;
-    s->path = pl_strdup(path);
-    s->epoch_path = pl_format("%s.epoch", path);
+    s->o = *o;
+    s->path = pl_strdup(o->path);
+    s->epoch_path = pl_format("%s.epoch", o->path);
     s->job.work = work;
     s->job.done = written;
     return s;

@@ -60,6 +60,8 @@ static void acknowledge(struct rpc_call *call, const void *message, void *servic
 
         (void)snprintf(rig.draining + n, sizeof(rig.draining) - n, "%s ", m->draining[i]);
     }
+    if (rig.on_acknowledge)
+        rig.on_acknowledge();
     rpc_reply(call, &reply.base);
 }
 
@@ -81,7 +83,7 @@ static bool has_watch(void)
     return rig.watch != NULL;
 }
 
-static void send_event(Pilotlight__Internal__V1__WatchResponse *m)
+void send_event(Pilotlight__Internal__V1__WatchResponse *m)
 {
     wait_for("the router's Watch", has_watch);
     loop_enter(rig.loop);
@@ -401,7 +403,7 @@ static void start_router(void)
                   .tls_ca_file = TEXT("") },
         .control = rig.target,
         .router_id = TEXT("router-1"),
-        .snapshot = TEXT(""),
+        .snapshot = rig.snapshot,
         .keep_alive_ms = 600000,
         .capacity_wait_ms = 10000,
         .control_tls = { TEXT(""), TEXT(""), TEXT(""), TEXT("") },
@@ -413,10 +415,8 @@ static void start_router(void)
     rig.client = rpc_channel_new(rig.rpc, target, &(struct rpc_channel_options){ 0 });
 }
 
-int rig_setup(void **state)
+static int set_up(void)
 {
-    (void)state;
-    memset(&rig, 0, sizeof(rig));
     rig.loop = loop_new(0);
     rig.metrics = metrics_new();
     rig.rpc = rpc_new(rig.loop, rig.metrics);
@@ -426,6 +426,23 @@ int rig_setup(void **state)
     loop_leave(rig.loop);
     assert_int_equal(pthread_create(&rig.thread, NULL, run_loop, rig.loop), 0);
     return 0;
+}
+
+int rig_setup(void **state)
+{
+    (void)state;
+    memset(&rig, 0, sizeof(rig));
+    return set_up();
+}
+
+int rig_setup_with_file(void **state)
+{
+    (void)state;
+    memset(&rig, 0, sizeof(rig));
+    (void)snprintf(rig.folder, sizeof(rig.folder), "/tmp/pl-router-XXXXXX");
+    assert_non_null(mkdtemp(rig.folder));
+    (void)snprintf(rig.snapshot, sizeof(rig.snapshot), "%s/snapshot", rig.folder);
+    return set_up();
 }
 
 static void on_drained(void *arg)
@@ -439,9 +456,8 @@ static bool is_drained(void)
     return rig.drained;
 }
 
-int rig_teardown(void **state)
+static void stop_router(void)
 {
-    (void)state;
     loop_enter(rig.loop);
     router_drain(rig.router, 0, on_drained, NULL);
     loop_leave(rig.loop);
@@ -450,6 +466,30 @@ int rig_teardown(void **state)
     loop_enter(rig.loop);
     rpc_channel_free(rig.client);
     router_stop(rig.router);
+    loop_leave(rig.loop);
+}
+
+void restart_router(void)
+{
+    stop_router();
+    loop_enter(rig.loop);
+    start_router();
+    loop_leave(rig.loop);
+}
+
+static void remove_folder(void)
+{
+    char command[128];
+
+    (void)snprintf(command, sizeof(command), "rm -rf '%s'", rig.folder);
+    assert_int_equal(system(command), 0);
+}
+
+int rig_teardown(void **state)
+{
+    (void)state;
+    stop_router();
+    loop_enter(rig.loop);
     rpc_server_drain(rig.fakes, 0, on_drained, NULL);
     loop_leave(rig.loop);
     wait_for("the end of the others", is_drained);
@@ -461,6 +501,8 @@ int rig_teardown(void **state)
     rpc_free(rig.rpc);
     loop_free(rig.loop);
     metrics_free(rig.metrics);
+    if (rig.folder[0])
+        remove_folder();
     return 0;
 }
 

@@ -40,13 +40,15 @@ struct rig {
     struct router *router;
     struct rpc_channel *client;
     bool drained;
+    char folder[64], snapshot[96]; /* rig_setup_with_file() */
     /* control */
     struct rpc_call *watch; /* its stream; NULL: none */
     unsigned watches;
     int64_t asked_version; /* by the last Watch */
     int64_t version;       /* of what was sent last */
     int64_t acknowledged;
-    char draining[256]; /* "e " for each */
+    char draining[256];           /* "e " for each */
+    void (*on_acknowledge)(void); /* or NULL; 'acknowledged' is new */
     /* the host */
     struct rpc_call *stream;
     unsigned streams, starts, stops, invokes, cancelled;
@@ -61,12 +63,18 @@ struct rig {
 extern struct rig rig;
 
 int rig_setup(void **state);
+/* The router has a snapshot; teardown removes it. */
+int rig_setup_with_file(void **state);
 int rig_teardown(void **state);
+/* The one that is there drains, and another one starts with the same file. */
+void restart_router(void);
 /* The loop turns until it is true. */
 void wait_for(const char *what, bool (*ready)(void));
 
 /* ---- control speaks; without the turn ---- */
 
+/* The next version. */
+void send_event(Pilotlight__Internal__V1__WatchResponse *m);
 /* Everything: the host, and the endpoint "e" unless 'concurrency' is 0. */
 void send_snapshot(int concurrency);
 void send_removed(const char *endpoint);

@@ -26,7 +26,25 @@ struct here {
     struct loop *loop;
     pthread_t thread;
     struct snapshot *s;
+    int64_t sent, version; /* handed over last; that it said was written last */
+    unsigned told;         /* how often it said so */
+    bool ok;
 };
+
+static void on_written(void *arg, int64_t version, bool ok)
+{
+    struct here *h = arg;
+
+    assert_true(version >= h->version);
+    h->version = version;
+    h->ok = ok;
+    h->told++;
+}
+
+static struct snapshot *make(struct here *h, const char *path)
+{
+    return snapshot_new(&(struct snapshot_options){ .loop = h->loop, .path = path, .written = on_written, .arg = h });
+}
 
 static void *run(void *arg)
 {
@@ -43,7 +61,7 @@ static int up(void **state)
     (void)snprintf(h->path, sizeof(h->path), "%s/snapshot", h->dir);
     h->loop = loop_new(1);
     assert_int_equal(pthread_create(&h->thread, NULL, run, h->loop), 0);
-    h->s = snapshot_new(h->loop, h->path);
+    h->s = make(h, h->path);
     *state = h;
     return 0;
 }
@@ -63,10 +81,11 @@ static int down(void **state)
     return 0;
 }
 
+/* Each has a version one higher. */
 static void write_text(struct here *h, const char *text)
 {
     loop_enter(h->loop);
-    snapshot_write(h->s, pl_strdup(text), strlen(text));
+    snapshot_write(h->s, pl_strdup(text), strlen(text), ++h->sent);
     loop_leave(h->loop);
 }
 
@@ -114,6 +133,7 @@ static void newest_is_kept(void **state)
     }
     wait_written(h);
     expect_text(h, "state 49");
+    assert_true(h->ok && h->version == 51 && h->told <= 51);
     write_text(h, "");
     wait_written(h);
     expect_text(h, "");
@@ -171,7 +191,7 @@ static void write_file(const char *path, const char *text)
 static void epoch_grows(void **state)
 {
     struct here *h = *state;
-    struct snapshot *none = snapshot_new(h->loop, "");
+    struct snapshot *none = make(h, "");
     char path[128];
     int64_t first = epoch(h->s), second = epoch(h->s);
 
@@ -189,13 +209,14 @@ static void epoch_grows(void **state)
 static void without_a_file_nothing_is_kept(void **state)
 {
     struct here *h = *state;
-    struct snapshot *none = snapshot_new(h->loop, "");
+    struct snapshot *none = make(h, "");
     void *bytes;
     size_t n;
 
     loop_enter(h->loop);
-    snapshot_write(none, pl_strdup("x"), 1);
+    snapshot_write(none, pl_strdup("x"), 1, 7);
     assert_false(snapshot_writing(none));
+    assert_true(h->ok && h->version == 7);
     loop_leave(h->loop);
     assert_int_equal(snapshot_read(none, &bytes, &n, &err), PL_NOT_FOUND);
     snapshot_free(none);
@@ -204,11 +225,21 @@ static void without_a_file_nothing_is_kept(void **state)
 static void folder_that_is_missing(void **state)
 {
     struct here *h = *state;
-    struct snapshot *s = snapshot_new(h->loop, "/nonexistent/folder/snapshot");
+    struct snapshot *s = make(h, "/nonexistent/folder/snapshot");
     int64_t out;
 
     assert_int_equal(snapshot_next_epoch(s, &out, &err), PL_INTERNAL);
     assert_non_null(strstr(err.message, "/nonexistent/folder/snapshot.epoch"));
+    loop_enter(h->loop);
+    snapshot_write(s, pl_strdup("x"), 1, 3);
+    assert_int_equal(h->told, 0);
+    while (snapshot_writing(s)) { /* the job's answer comes with the turn */
+        loop_leave(h->loop);
+        usleep(1000);
+        loop_enter(h->loop);
+    }
+    loop_leave(h->loop);
+    assert_true(h->told == 1 && !h->ok && h->version == 3);
     snapshot_free(s);
 }
 
