@@ -28,6 +28,9 @@ const struct config_row control_config_rows[] = {
                     "longest wait for the requests of a deleted endpoint"),
     CONFIG_DURATION(S, settle_ms, "settle", "5s", 0, MINUTE_MS,
                     "how long a router that lost its stream, or was there before a start, is expected back"),
+    CONFIG_BOOL(
+        S, persistent_to_serverless, "updates.persistent_to_serverless", "true",
+        "an update may make an endpoint of instance-based variants serverless; false: refused, as by SageMaker"),
     CONFIG_INT(S, models, "limits.models", "10000", 1, MILLION, "models that may exist"),
     CONFIG_INT(S, endpoint_configs, "limits.endpoint_configs", "10000", 1, MILLION, "endpoint configs that may exist"),
     CONFIG_INT(S, endpoints, "limits.endpoints", "1000", 1, MILLION, "endpoints that may exist"),
@@ -80,6 +83,7 @@ const struct config_row control_config_rows[] = {
 void control_config_limits(const struct control_config *c, struct limits *out)
 {
     limits_init(out);
+    out->stay_persistent = !c->persistent_to_serverless;
     out->row[LIMIT_models].max = c->models;
     out->row[LIMIT_endpoint_configs].max = c->endpoint_configs;
     out->row[LIMIT_endpoints].max = c->endpoints;

@@ -14,7 +14,7 @@ struct control_config {
     int64_t prepare_timeout_ms, publish_timeout_ms, drain_wait_ms, settle_ms;
     int64_t models, endpoint_configs, endpoints, hosts, routers, watchers;
     int64_t memory_size_mb, max_concurrency, invoke_timeout_ms, start_timeout_ms;
-    bool alarm_webhooks, alarm_plain_http;
+    bool persistent_to_serverless, alarm_webhooks, alarm_plain_http;
     struct config_strings alarm_hosts, alarm_commands;
     int64_t alarms, alarm_timeout_ms;
     int64_t metrics, roll_up_ms, usage_keep_days;

@@ -44,6 +44,11 @@ static enum pl_code change_variants(Pilotlight__Internal__V1__EndpointGeneration
             if (strcmp(r->variants[k]->variant_name, c->variant_name) == 0)
                 return pl_fail(err, PL_INVALID, "variants",
                                "The variant name \"%s\" was non-unique within the request.", c->variant_name);
+        if (HAS(c, expected_kind, VARIANT_CAPACITY__EXPECTED_KIND_PERSISTENT) && c->persistent != v->persistent)
+            return pl_fail(err, PL_INVALID, "variants", "Variant \"%s\" of endpoint configuration \"%s\" is %s.",
+                           c->variant_name, g->endpoint_config_name,
+                           v->persistent ? "instance-based: it has an instance count and no serverless config"
+                                         : "serverless: it has a serverless config and no instance count");
         if (HAS(c, new_weight, VARIANT_CAPACITY__NEW_WEIGHT_WEIGHT))
             set_weight(v, c->weight);
         if (HAS(c, new_max_concurrency, VARIANT_CAPACITY__NEW_MAX_CONCURRENCY_MAX_CONCURRENCY))
@@ -77,7 +82,7 @@ void endpoint_retain(const Pilotlight__Internal__V1__EndpointGeneration *serving
             continue;
         if (weights)
             set_weight(v, old->initial_weight_case ? old->weight : 1);
-        if (provisioned)
+        if (provisioned && v->persistent == old->persistent)
             v->provisioned_concurrency =
                 old->provisioned_concurrency < v->max_concurrency ? old->provisioned_concurrency : v->max_concurrency;
     }

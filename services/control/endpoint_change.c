@@ -66,14 +66,34 @@ enum pl_code endpoint_may_update(const struct store_row *row, struct pl_err *err
                           endpoint_status_name(row->status));
 }
 
+static bool is_persistent(const Pilotlight__Internal__V1__EndpointGeneration *g)
+{
+    return g && g->n_variants > 0 && g->variants[0]->variant->variant->persistent;
+}
+
+/* SageMaker does not make a persistent endpoint serverless; whoever wants to hear it here, too, sets it so. */
+static enum pl_code may_change_kind(const struct limits *l, const Pilotlight__Internal__V1__EndpointRecord *record,
+                                    const char *name, struct pl_err *err)
+{
+    if (!l->stay_persistent || !is_persistent(record->serving) || is_persistent(record->pending))
+        return PL_OK;
+    return pl_fail_reason(err, PL_PRECONDITION, "PERSISTENT_ENDPOINT", "endpoint_config_name",
+                          "Cannot update endpoint \"%s\" to the serverless endpoint configuration \"%s\": its variants "
+                          "are instance-based, and updates.persistent_to_serverless is false.",
+                          name, record->pending->endpoint_config_name);
+}
+
 /* In the transaction: IN_SERVICE -> UPDATING with the new config as pending generation. */
-static enum pl_code move_to_updating(struct store *s, const Pilotlight__V1__UpdateEndpointRequest *r,
-                                     struct store_row *row, int64_t now_ms, struct pl_err *err)
+static enum pl_code move_to_updating(struct store *s, const struct limits *l,
+                                     const Pilotlight__V1__UpdateEndpointRequest *r, struct store_row *row,
+                                     int64_t now_ms, struct pl_err *err)
 {
     if (store_get(s, STORE_ENDPOINT, r->name, row, err) != PL_OK || endpoint_may_update(row, err) != PL_OK)
         return err->code;
     pl_cleanup(record_free_p) Pilotlight__Internal__V1__EndpointRecord *record = record_endpoint(row, err);
     if (!record || !(record->pending = record_generation(s, r->endpoint_config_name, 0, err)))
+        return err->code;
+    if (may_change_kind(l, record, r->name, err) != PL_OK)
         return err->code;
     if (r->n_annotations > 0)
         record_annotate(&record, r);
@@ -111,7 +131,7 @@ enum pl_code endpoint_update(struct store *s, const struct limits *l, const Pilo
     if (store_begin(&tx, s, err) != PL_OK || creation_replay(&creation, STORE_ENDPOINT, &answer, err) != PL_OK)
         return err->code;
     if (!answer)
-        if (move_to_updating(s, r, &row, creation.now_ms, err) != PL_OK ||
+        if (move_to_updating(s, l, r, &row, creation.now_ms, err) != PL_OK ||
             creation_answer(&creation, &row, &answer, err) != PL_OK || store_commit(&tx, err) != PL_OK)
             return err->code;
     *out_endpoint = pl_take(answer);

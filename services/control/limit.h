@@ -6,6 +6,7 @@
 #ifndef CONTROL_LIMIT_H
 #define CONTROL_LIMIT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define LIMITS(LIMIT)                                                                                                  \
@@ -80,6 +81,7 @@ struct limit {
 
 struct limits {
     struct limit row[LIMIT_COUNT];
+    bool stay_persistent; /* an endpoint of persistent variants is not made serverless by an update */
 };
 
 /* The table as it stands above. */

@@ -184,6 +184,9 @@ static enum pl_code variants(const struct limits *l, const Pilotlight__V1__Endpo
     for (size_t i = 0; i < c->n_variants; i++) {
         TRY(variant(l, FIELD(at, "variants[%zu]", i), c->variants[i], err));
         TRY(weight(FIELD(field, "variants[%zu].weight", i), c->variants[i], &total, err));
+        if (c->variants[i]->persistent != c->variants[0]->persistent)
+            return pl_fail(err, PL_INVALID, FIELD(field, "variants[%zu].persistent", i),
+                           "%s differs from the first variant's: all must be persistent, or none", field);
         concurrency += c->variants[i]->max_concurrency;
     }
     TRY(check_unique("variants", variant_name, c->variants, c->n_variants, err));

@@ -102,11 +102,14 @@ static bool check_name(struct aws_call *c, const char *value, const char *member
     return true;
 }
 
-/* Visible ASCII and blanks, at most 'max'; absent is fine. */
-static bool check_header(struct aws_call *c, const char *value, const char *member, size_t max)
+/* Visible ASCII and blanks, 'min' to 'max' of them; absent is fine. */
+static bool check_header(struct aws_call *c, const char *value, const char *member, size_t min, size_t max)
 {
     if (!value)
         return true;
+    if (strlen(value) < min)
+        return fail_constraint(c, value, member,
+                               arena_format(c->arena, "Member must have length greater than or equal to %zu", min));
     if (strlen(value) > max)
         return fail_constraint(c, value, member,
                                arena_format(c->arena, "Member must have length less than or equal to %zu", max));
@@ -153,9 +156,10 @@ static bool read_headers(struct aws_call *c, struct invoke_call *out)
     out->inference_id = http_header(r, "X-Amzn-SageMaker-Inference-Id");
     out->target_variant = http_header(r, "X-Amzn-SageMaker-Target-Variant");
     return check_name(c, out->endpoint, "endpointName") && check_refused(c) &&
-           check_header(c, out->content_type, "contentType", 1024) && check_header(c, out->accept, "accept", 1024) &&
-           check_header(c, out->custom_attributes, "customAttributes", 1024) &&
-           check_header(c, out->inference_id, "inferenceId", 64) &&
+           check_header(c, out->content_type, "contentType", 0, 1024) &&
+           check_header(c, out->accept, "accept", 0, 1024) &&
+           check_header(c, out->custom_attributes, "customAttributes", 0, 1024) &&
+           check_header(c, out->inference_id, "inferenceId", 1, 64) &&
            (!out->target_variant || check_name(c, out->target_variant, "targetVariant"));
 }
 

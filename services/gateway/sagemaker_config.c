@@ -35,6 +35,26 @@ static bool is_serverless(const struct aws_call *c)
     return json_object_get(variant_at(c, 0), "ServerlessConfig") != NULL;
 }
 
+/* What each of the instance-based variants has of the concurrency that all of them have together. */
+static int64_t instance_share(const struct aws_call *c)
+{
+    int64_t share = c->gateway->config->instance_concurrency / (int64_t)variant_count(c);
+    return share > 0 ? share : 1;
+}
+
+static int64_t most_instances(const struct aws_call *c)
+{
+    int64_t most = instance_share(c) / c->gateway->config->instance_warm;
+    return most > 0 ? most : 1;
+}
+
+static int64_t instance_count(const json_t *v)
+{
+    int64_t count = 1;
+    (void)aws_integer(v, "InitialInstanceCount", &count);
+    return count;
+}
+
 /* ---- what AWS does not allow, and what is not offered ---- */
 
 static bool refuse(struct aws_call *c, const char *member, const char *why)
@@ -65,6 +85,13 @@ static bool check_variant(struct aws_call *c, size_t i)
         return refuse(c, "ProductionVariants", "must all have a ServerlessConfig, or none");
     if (json_object_get(v, "AcceleratorType"))
         return refuse(c, arena_format(c->arena, "%s.AcceleratorType", at), "is not offered: instances have CPUs only");
+    int64_t most = most_instances(c);
+    if (!serverless && instance_count(v) > most)
+        return refuse(c, arena_format(c->arena, "%s.InitialInstanceCount", at),
+                      arena_format(c->arena,
+                                   "is %lld: it must be at most %lld here (the gateway's instances.max_concurrency, "
+                                   "shared by the variants, over instances.warm_per_instance)",
+                                   (long long)instance_count(v), (long long)most));
     return true;
 }
 
@@ -133,12 +160,11 @@ static void set_serverless(const json_t *v, Pilotlight__V1__ProductionVariant *o
 static void set_instances(const struct aws_call *c, const json_t *v, Pilotlight__V1__ProductionVariant *out)
 {
     const struct gateway_config *config = c->gateway->config;
-    int64_t count = 1, share = config->instance_concurrency / (int64_t)variant_count(c);
-    (void)aws_integer(v, "InitialInstanceCount", &count);
-    int64_t warm = count * config->instance_warm;
+    int64_t share = instance_share(c), warm = instance_count(v) * config->instance_warm;
+    out->persistent = true;
     out->memory_size_mb = (int32_t)config->instance_memory_mb;
-    out->max_concurrency = (int32_t)(share > 0 ? share : 1);
-    out->provisioned_concurrency = (int32_t)(warm < out->max_concurrency ? warm : out->max_concurrency);
+    out->max_concurrency = (int32_t)share;
+    out->provisioned_concurrency = (int32_t)(warm < share ? warm : share);
 }
 
 /* What DescribeEndpoint needs of a variant when the config is long gone. */

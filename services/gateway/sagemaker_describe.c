@@ -22,10 +22,10 @@ static double weight_of(const Pilotlight__V1__ProductionVariant *v)
 
 /* "Current" or "Desired" and what it is of a variant: instances or a serverless config. */
 static void add_capacity(const struct aws_call *c, json_t *out, const Pilotlight__V1__ProductionVariant *v,
-                         bool instances, const char *weight, const char *count, const char *serverless)
+                         const char *weight, const char *count, const char *serverless)
 {
     json_object_set_new(out, weight, json_real(weight_of(v)));
-    if (instances)
+    if (v->persistent)
         json_object_set_new(out, count, json_integer(v->provisioned_concurrency / c->gateway->config->instance_warm));
     else
         json_object_set_new(out, serverless, serverless_json(v));
@@ -44,7 +44,6 @@ static json_t *variant_json(const struct aws_call *c, const Pilotlight__V1__Endp
                             const Pilotlight__V1__ProductionVariant *desired)
 {
     json_t *note = sagemaker_annotation_json(desired->annotations, desired->n_annotations);
-    bool instances = aws_text(note, "InstanceType") != NULL;
     const char *image = aws_text(note, "Image");
     json_t *out = json_pack("{s:s}", "VariantName", desired->name);
     if (image)
@@ -52,8 +51,8 @@ static json_t *variant_json(const struct aws_call *c, const Pilotlight__V1__Endp
                             json_pack("[{s:s, s:s, s:o}]", "SpecifiedImage", image, "ResolvedImage", image,
                                       "ResolutionTime", aws_time(c, e->created_at_unix_ms)));
     if (current)
-        add_capacity(c, out, current, instances, "CurrentWeight", "CurrentInstanceCount", "CurrentServerlessConfig");
-    add_capacity(c, out, desired, instances, "DesiredWeight", "DesiredInstanceCount", "DesiredServerlessConfig");
+        add_capacity(c, out, current, "CurrentWeight", "CurrentInstanceCount", "CurrentServerlessConfig");
+    add_capacity(c, out, desired, "DesiredWeight", "DesiredInstanceCount", "DesiredServerlessConfig");
     json_decref(note);
     return out;
 }

@@ -137,6 +137,17 @@ void sagemaker_delete_endpoint(struct aws_call *c)
 
 /* ---- weights and capacities ---- */
 
+/* Instances of an instance-based variant are provisioned, as what a serverless one has of that. */
+static bool provisioned_of(const struct aws_call *c, const json_t *v, const json_t *update, int64_t *out)
+{
+    if (update)
+        return aws_integer(update, "ProvisionedConcurrency", out);
+    if (!aws_integer(v, "DesiredInstanceCount", out))
+        return false;
+    *out *= c->gateway->config->instance_warm;
+    return true;
+}
+
 static void set_capacity(struct aws_call *c, const json_t *v, Pilotlight__V1__VariantCapacity *out)
 {
     const json_t *update = json_object_get(v, "ServerlessUpdateConfig");
@@ -149,16 +160,14 @@ static void set_capacity(struct aws_call *c, const json_t *v, Pilotlight__V1__Va
         out->new_max_concurrency_case = PILOTLIGHT__V1__VARIANT_CAPACITY__NEW_MAX_CONCURRENCY_MAX_CONCURRENCY;
         out->max_concurrency = aws_narrow(n);
     }
-    bool provisioned = aws_integer(update, "ProvisionedConcurrency", &n);
-    if (!provisioned && aws_integer(v, "DesiredInstanceCount", &n)) {
-        n *= c->gateway->config->instance_warm;
-        provisioned = true;
-    }
-    if (provisioned) {
+    if (provisioned_of(c, v, update, &n)) {
         out->new_provisioned_concurrency_case =
             PILOTLIGHT__V1__VARIANT_CAPACITY__NEW_PROVISIONED_CONCURRENCY_PROVISIONED_CONCURRENCY;
         out->provisioned_concurrency = aws_narrow(n);
     }
+    out->persistent = json_object_get(v, "DesiredInstanceCount") != NULL;
+    if (out->persistent || update)
+        out->expected_kind_case = PILOTLIGHT__V1__VARIANT_CAPACITY__EXPECTED_KIND_PERSISTENT;
 }
 
 static const json_t *desired_at(const struct aws_call *c, size_t i)
@@ -166,16 +175,14 @@ static const json_t *desired_at(const struct aws_call *c, size_t i)
     return json_array_get(json_object_get(c->input, "DesiredWeightsAndCapacities"), i);
 }
 
-/* AWS's words for a variant that comes twice, or that the endpoint does not have. */
-static bool is_repeated(struct aws_call *c, size_t count)
+/* A variant has instances or a serverless config. False: answered. */
+static bool has_one_kind(struct aws_call *c, const json_t *v)
 {
-    for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; k < i; k++)
-            if (strcmp(aws_text(desired_at(c, i), "VariantName"), aws_text(desired_at(c, k), "VariantName")) == 0) {
-                aws_fail(c, AWS_VALIDATION, "The variant name \"%s\" was non-unique within the request.",
-                         aws_text(desired_at(c, i), "VariantName"));
-                return true;
-            }
+    if (!json_object_get(v, "DesiredInstanceCount") || !json_object_get(v, "ServerlessUpdateConfig"))
+        return true;
+    aws_fail(c, AWS_VALIDATION,
+             "Variant \"%s\": only one of DesiredInstanceCount and ServerlessUpdateConfig may be given.",
+             aws_text(v, "VariantName"));
     return false;
 }
 
@@ -193,8 +200,9 @@ void sagemaker_update_weights(struct aws_call *c)
     if (!shape_check(c, &shape_update_weights))
         return;
     size_t count = json_array_size(json_object_get(c->input, "DesiredWeightsAndCapacities"));
-    if (is_repeated(c, count))
-        return;
+    for (size_t i = 0; i < count; i++)
+        if (!has_one_kind(c, desired_at(c, i)))
+            return;
     r.name = arena_strdup(c->arena, input_name(c));
     r.variants = arena_get(c->arena, count * sizeof(*r.variants));
     r.n_variants = count;

@@ -234,9 +234,11 @@ const struct shape shape_list_models = OBJECT({ "SortBy", &model_sort, false }, 
 
 static const struct shape memory = { .type = SHAPE_INTEGER, .min = 1024, .max = 6144, .soft = true };
 static const struct shape concurrency = { .type = SHAPE_INTEGER, .min = 1, .max = 200, .soft = true };
+/* Control also has none, 0, which nobody can ask for here. */
+static const struct shape provisioned = { .type = SHAPE_INTEGER, .min = 1, .max = 200, .soft_max = true };
 static const struct shape serverless =
     OBJECT({ "MemorySizeInMB", &memory, true }, { "MaxConcurrency", &concurrency, true },
-           { "ProvisionedConcurrency", &concurrency, false });
+           { "ProvisionedConcurrency", &provisioned, false });
 static const struct shape weight = { .type = SHAPE_NUMBER };
 static const struct shape instance_count = INTEGER(1, 1000000);
 static const struct shape desired_count = INTEGER(0, 1000000);
@@ -312,7 +314,7 @@ const struct shape shape_update_endpoint = OBJECT(
     { "DeploymentConfig", &deployment, false }, { "RetainDeploymentConfig", &boolean, false });
 
 static const struct shape serverless_update =
-    OBJECT({ "MaxConcurrency", &concurrency, false }, { "ProvisionedConcurrency", &concurrency, false });
+    OBJECT({ "MaxConcurrency", &concurrency, false }, { "ProvisionedConcurrency", &provisioned, false });
 static const struct shape weight_and_capacity =
     OBJECT({ "VariantName", &name, true }, { "DesiredWeight", &weight, false },
            { "DesiredInstanceCount", &desired_count, false }, { "ServerlessUpdateConfig", &serverless_update, false });

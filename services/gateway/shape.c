@@ -64,7 +64,7 @@ static bool check_range(struct walk *w, const struct shape *s, const char *path,
         return false;
     }
     if (s->max != 0 && value > s->max) {
-        fail(w, s, path, v, limit_text(w, what, "less", s->max));
+        fail(w, s->soft_max ? &(const struct shape){ .soft = true } : s, path, v, limit_text(w, what, "less", s->max));
         return false;
     }
     return true;

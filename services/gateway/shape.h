@@ -31,8 +31,9 @@ struct shape_member;
 
 struct shape {
     enum shape_type type;
-    double min, max; /* max 0 = no limit */
-    bool soft;
+    double min, max;                /* max 0 = no limit */
+    bool soft;                      /* its limits are control's */
+    bool soft_max;                  /* the upper one is         */
     const char *pattern;            /* as AWS prints it ... */
     bool (*matches)(const char *s); /* ... and checks it */
     const char *const *values;      /* NULL-terminated */

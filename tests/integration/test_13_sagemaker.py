@@ -1,6 +1,5 @@
 """SageMaker as boto3 of Debian knows it: whole flows, every member, every error by its code, status and text."""
 import datetime
-import json
 import threading
 
 import botocore.exceptions
@@ -8,7 +7,6 @@ import pytest
 
 import aws as clients
 import models
-import suite
 from aws import IMAGE, ROLE, Aws, serverless
 from suite import wait_until
 
@@ -77,14 +75,40 @@ def test_from_persistent_to_serverless_in_place(up, aws, artifacts, name):
     assert float(expected) == pytest.approx(float(predict([ROW.decode()])[0]))
     aws.sagemaker.create_endpoint_config(EndpointConfigName=f"{name}-serverless", ProductionVariants=[
         {"VariantName": "AllTraffic", "ModelName": name, "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 10}}])
-    aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-serverless")
+    # What is serverless about it is not asked for before it is, and the number of instances does not become provisioned concurrency.
+    refused(aws.sagemaker.update_endpoint_weights_and_capacities, "ValidationException", f'Could not find endpoint "{arn("endpoint", "none")}".', EndpointName="none",
+            DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 1}])
+    assert capacities(aws, name, ServerlessUpdateConfig={"MaxConcurrency": 5})[1:] == (
+        "ValidationException", f'Variant "AllTraffic" of endpoint configuration "{name}-old" is instance-based: it has an instance count and no serverless config.')
+    aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-serverless", RetainAllVariantProperties=True)
     aws.in_service(name)
     now = aws.sagemaker.describe_endpoint(EndpointName=name)
     assert now["EndpointConfigName"] == f"{name}-serverless"
     assert now["ProductionVariants"][0]["CurrentServerlessConfig"] == {"MemorySizeInMB": 2048, "MaxConcurrency": 10}
     assert "CurrentInstanceCount" not in now["ProductionVariants"][0]
-    aws.sagemaker.delete_endpoint_config(EndpointConfigName=f"{name}-old")
     assert aws.invoke(name, ROW)["Body"].read() == expected
+    assert capacities(aws, name, DesiredInstanceCount=2)[1:] == (
+        "ValidationException", f'Variant "AllTraffic" of endpoint configuration "{name}-serverless" is serverless: it has a serverless config and no instance count.')
+    # While it moves, what serves is still described as what it is; and back again.
+    aws.create_model(f"{name}-slow", "https://127.0.0.1:1/model.tar.gz")
+    aws.sagemaker.create_endpoint_config(EndpointConfigName=f"{name}-slow", ProductionVariants=[serverless(f"{name}-slow")])
+    aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-old", RetainAllVariantProperties=True)
+    aws.in_service(name)
+    aws.sagemaker.delete_endpoint_config(EndpointConfigName=f"{name}-old")
+    aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-slow")
+    moving = aws.sagemaker.describe_endpoint(EndpointName=name)
+    assert moving["EndpointStatus"] == "Updating" and moving["PendingDeploymentSummary"]["EndpointConfigName"] == f"{name}-slow"
+    (variant,) = moving["ProductionVariants"]
+    assert variant["CurrentInstanceCount"] == 2 and "CurrentServerlessConfig" not in variant
+    assert variant["DesiredServerlessConfig"] == {"MemorySizeInMB": 2048, "MaxConcurrency": 10} and "DesiredInstanceCount" not in variant
+    assert aws.invoke(name, ROW)["Body"].read() == expected
+    aws.delete_endpoint(name)
+
+
+def capacities(aws, name, variant="AllTraffic", **change):
+    """UpdateEndpointWeightsAndCapacities by hand, for members that boto3 of Debian does not know: (status, error, message)"""
+    status, out, _ = aws.target("UpdateEndpointWeightsAndCapacities", {"EndpointName": name, "DesiredWeightsAndCapacities": [{"VariantName": variant, **change}]})
+    return status, out.get("__type"), out.get("message")
 
 
 def test_update_in_place_under_traffic_fails_no_call(aws, artifacts, name):
@@ -247,6 +271,7 @@ CONFIG_REFUSALS = [
     ({"VariantName": "a b"}, "at 'productionVariants.1.member.variantName'"),
     ({"ModelName": "no-such-model"}, 'Could not find model "arn:aws:sagemaker:us-east-1:000000000000:model/no-such-model".'),
     ({"InstanceType": "ml.m5.large"}, "ProductionVariants[0].InstanceType cannot be used with ServerlessConfig"),
+    ({"ServerlessConfig": None, "InstanceType": "ml.m5.large", "InitialInstanceCount": 201}, "ProductionVariants[0].InitialInstanceCount is 201: it must be at most 200 here"),
     ({"InitialInstanceCount": 1}, "ProductionVariants[0].InitialInstanceCount cannot be used with ServerlessConfig"),
     ({"VolumeSizeInGB": 1}, "ProductionVariants[0].VolumeSizeInGB cannot be used with ServerlessConfig"),
     ({"AcceleratorType": "ml.eia1.large"}, "ProductionVariants[0].AcceleratorType cannot be used with ServerlessConfig"),
@@ -261,6 +286,32 @@ CONFIG_REFUSALS = [
 def test_configs_that_are_refused(aws, model, change, text):
     variant = {k: v for k, v in {**serverless(model), **change}.items() if v is not None}
     refused(aws.sagemaker.create_endpoint_config, "ValidationException", text, EndpointConfigName="refused", ProductionVariants=[variant])
+
+
+@pytest.mark.parametrize("variant", [
+    *({"ServerlessConfig": {"MemorySizeInMB": memory, "MaxConcurrency": 1}} for memory in range(1024, 6145, 1024)),
+    {"ServerlessConfig": {"MemorySizeInMB": 6144, "MaxConcurrency": 200, "ProvisionedConcurrency": 200}},
+    {"ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1, "ProvisionedConcurrency": 1}},
+    {"InstanceType": "ml.m5.large", "InitialInstanceCount": 200, "VolumeSizeInGB": 512, "ModelDataDownloadTimeoutInSeconds": 3600},
+    {"InstanceType": "ml.m5.large"}])
+def test_configs_on_the_limits(aws, model, name, variant):
+    given = {"VariantName": "v" * 63, "ModelName": model, **variant}
+    status, out, _ = aws.target("CreateEndpointConfig", {"EndpointConfigName": name, "ProductionVariants": [given]})
+    assert status == 200, out
+    assert aws.target("DescribeEndpointConfig", {"EndpointConfigName": name})[1]["ProductionVariants"] == [{**given, "InitialVariantWeight": 1}]
+
+
+@pytest.mark.parametrize("config, text", [
+    ({"ProvisionedConcurrency": 0}, f"Value '0' at '{AT}.provisionedConcurrency' failed to satisfy constraint: Member must have value greater than or equal to 1"),
+    ({"ProvisionedConcurrency": 201}, f"Value '201' at '{AT}.provisionedConcurrency' failed to satisfy constraint: Member must have value less than or equal to 200"),
+    ({"ProvisionedConcurrency": 6}, "ProvisionedConcurrency is 6: it must be at most MaxConcurrency, which is 5"),
+    ({"MaxConcurrency": 0}, f"Value '0' at '{AT}.maxConcurrency' failed to satisfy constraint: Member must have value greater than or equal to 1"),
+    ({"MemorySizeInMB": 1023}, f"Value '1023' at '{AT}.memorySizeInMB' failed to satisfy constraint: Member must have value greater than or equal to 1024"),
+    ({"MemorySizeInMB": 0, "MaxConcurrency": 0}, "2 validation errors detected: ")])
+def test_serverless_configs_that_a_client_of_debian_would_not_send(aws, model, config, text):
+    status, out, _ = aws.target("CreateEndpointConfig", {"EndpointConfigName": "refused", "ProductionVariants": [
+        {"VariantName": "v", "ModelName": model, "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 5, **config}}]})
+    assert (status, out["__type"]) == (400, "ValidationException") and text in out["message"], out
 
 
 WHOLE_REFUSALS = [
@@ -366,9 +417,20 @@ def test_weights_and_capacities(aws, artifacts, name):
     wait_until(lambda: len(aws.up.idle(name)) >= 1, "the provisioned instance is there")
     out = {v["VariantName"]: v for v in aws.target("DescribeEndpoint", {"EndpointName": name})[1]["ProductionVariants"]}
     assert out["b"]["CurrentServerlessConfig"] == {"MemorySizeInMB": 2048, "MaxConcurrency": 7, "ProvisionedConcurrency": 1}
-    status, out, _ = aws.target("UpdateEndpointWeightsAndCapacities", {"EndpointName": name, "DesiredWeightsAndCapacities": [
-        {"VariantName": "b", "ServerlessUpdateConfig": {"MaxConcurrency": 201}}]})
-    assert (status, out["__type"]) == (400, "ValidationException") and "less than or equal to 200" in out["message"]
+    at = "desiredWeightsAndCapacities.1.member"
+    for change, text in (({"ServerlessUpdateConfig": {"MaxConcurrency": 201}}, f"at '{at}.serverlessUpdateConfig.maxConcurrency' failed to satisfy constraint: Member must have value less than or equal to 200"),
+                         ({"ServerlessUpdateConfig": {"MaxConcurrency": 0}}, f"at '{at}.serverlessUpdateConfig.maxConcurrency' failed to satisfy constraint: Member must have value greater than or equal to 1"),
+                         ({"ServerlessUpdateConfig": {"ProvisionedConcurrency": 201}}, f"at '{at}.serverlessUpdateConfig.provisionedConcurrency' failed to satisfy constraint: Member must have value less than or equal to 200"),
+                         ({"ServerlessUpdateConfig": {"ProvisionedConcurrency": 0}}, f"at '{at}.serverlessUpdateConfig.provisionedConcurrency' failed to satisfy constraint: Member must have value greater than or equal to 1"),
+                         ({"ServerlessUpdateConfig": {"ProvisionedConcurrency": 8}}, "ProvisionedConcurrency is 8: it must be at most MaxConcurrency, which is 7"),
+                         ({"ServerlessUpdateConfig": {"MaxConcurrency": 196}}, "adds up to 201"),
+                         ({"DesiredWeight": -0.5}, f"at '{at}.desiredWeight' failed to satisfy constraint: Member must have value greater than or equal to 0"),
+                         ({"DesiredWeight": 0}, "weight adds up to 0"),
+                         ({"DesiredInstanceCount": 1, "ServerlessUpdateConfig": {"MaxConcurrency": 5}}, "only one of DesiredInstanceCount and ServerlessUpdateConfig")):
+        status, code, message = capacities(aws, name, "b", **change)
+        assert (status, code) == (400, "ValidationException") and text in message, message
+    assert capacities(aws, name, "b", ServerlessUpdateConfig={"MaxConcurrency": 195, "ProvisionedConcurrency": 1})[0] == 200  # all that the other leaves
+    aws.in_service(name)
     # An update keeps what was set, when asked to.
     aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=name, RetainAllVariantProperties=True)
     aws.in_service(name)
@@ -464,127 +526,3 @@ def test_tags(aws, model):
     refused(aws.sagemaker.list_tags, "ValidationException", "Could not find model", ResourceArn=arn("model", "none"))
     refused(aws.sagemaker.list_tags, "ValidationException", "Could not find resource", ResourceArn=arn("training-job", "x"))
     refused(aws.sagemaker.list_tags, "ValidationException", "at 'resourceArn'", ResourceArn="arn:aws:s3:::x")
-
-
-# ---- invoke ----
-
-@pytest.fixture(scope="module")
-def endpoint(aws):
-    aws.deploy("invoked", models.SAMPLE_URI, concurrency=2)
-    return "invoked"
-
-
-def test_headers_of_a_call(aws, endpoint):
-    sample = models.Sample()
-    out = aws.invoke(endpoint, sample.row(0), Accept="application/json", CustomAttributes="trace=1", InferenceId="my-id", TargetVariant="AllTraffic")
-    assert out["ContentType"] == "application/json" and "predictions" in json.loads(out["Body"].read())
-    assert aws.invoke(endpoint, sample.csv)["Body"].read() == sample.answers
-
-
-REFUSED_HEADERS = [
-    ({"TargetVariant": "none"}, "Variant none of endpoint invoked of account 000000000000 not found."),
-    ({"TargetVariant": "-x"}, "at 'targetVariant'"),
-    ({"TargetModel": "m.tar.gz"}, "X-Amzn-SageMaker-Target-Model cannot be used"),
-    ({"TargetContainerHostname": "h"}, "X-Amzn-SageMaker-Target-Container-Hostname cannot be used"),
-    ({"EnableExplanations": "`true`"}, "X-Amzn-SageMaker-Enable-Explanations cannot be used"),
-    ({"InferenceId": "x" * 65}, "at 'inferenceId' failed to satisfy constraint: Member must have length less than or equal to 64"),
-    ({"CustomAttributes": "x" * 1025}, "at 'customAttributes' failed to satisfy constraint: Member must have length less than or equal to 1024"),
-    ({"ContentType": "x" * 1025}, "at 'contentType'"),
-    ({"Accept": "x" * 1025}, "at 'accept'"),
-]
-
-
-@pytest.mark.parametrize("fields, text", REFUSED_HEADERS)
-def test_headers_that_are_refused(aws, endpoint, fields, text):
-    refused(aws.invoke, "ValidationError", text, name=endpoint, body=b"1", **fields)
-
-
-@pytest.mark.parametrize("header", ["X-Amzn-SageMaker-Inference-Component", "X-Amzn-SageMaker-Session-Id"])
-@pytest.mark.parametrize("path", ["invocations", "invocations-response-stream"])
-def test_headers_that_only_newer_clients_send(aws, endpoint, header, path):
-    status, headers, body = aws.request("POST", f"/endpoints/{endpoint}/{path}", b"1", {header: "x"})
-    assert (status, headers["x-amzn-errortype"]) == (400, "ValidationError") and f"{header} cannot be used" in json.loads(body)["Message"]
-
-
-def test_endpoints_that_are_not_there(aws):
-    refused(aws.runtime.invoke_endpoint, "ValidationError", "Endpoint nobody of account 000000000000 not found.", EndpointName="nobody", Body=b"1")
-    status, headers, body = aws.request("POST", "/endpoints//invocations", b"1")
-    assert status == 400 and headers["x-amzn-errortype"] == "ValidationError" and "endpointName" in json.loads(body)["Message"]
-
-
-def test_model_errors(aws, endpoint):
-    error = refused(aws.invoke, "ModelError", "Received client error (415) from primary with message", "logEventViewer:group=/aws/sagemaker/Endpoints/invoked in account 000000000000",
-                    status=424, name=endpoint, body=b"a,b,c")
-    assert error["OriginalStatusCode"] == 415 and "not a number" in error["OriginalMessage"]
-    assert error["LogStreamArn"] == "arn:aws:logs:us-east-1:000000000000:log-group:/aws/sagemaker/Endpoints/invoked"
-    with pytest.raises(aws.runtime.exceptions.ModelError):
-        aws.invoke(endpoint, b"a")
-    error = refused(aws.invoke, "ModelError", status=424, name=endpoint, body=b"1", ContentType="image/png")
-    assert error["OriginalStatusCode"] == 415
-    error = refused(aws.invoke, "ModelError", status=424, name=endpoint, body=b"1", Accept="image/png")
-    assert error["OriginalStatusCode"] == 406
-
-
-def test_payload_limits_both_ways(aws, endpoint):
-    refused(aws.invoke, "ValidationError", "has oversize body. It has 6291457 bytes, the limit is 6291456 bytes.", name=endpoint, body=b"1" * 6291457)
-    error = refused(aws.invoke, "ModelError", "6291456", status=424, name=endpoint, body=b"1\n" * 1500000)
-    assert error["OriginalStatusCode"] in (0, 500)
-
-
-def test_over_max_concurrency_is_throttled_with_a_reason(aws, endpoint):
-    """Many at once on two places: what is refused says so, and which limit."""
-    body = b"\n".join([b"0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1"] * 50000)
-    outcomes = []
-
-    def call():
-        try:
-            Aws(aws.up).invoke(endpoint, body)
-            outcomes.append(None)
-        except botocore.exceptions.ClientError as error:
-            outcomes.append(error.response)
-
-    def throttled():
-        threads = [threading.Thread(target=call) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return [o for o in outcomes if o]
-
-    errors = wait_until(throttled, "a call is throttled")
-    for response in errors:
-        assert response["Error"]["Code"] == "ThrottlingException" and response["ResponseMetadata"]["HTTPStatusCode"] == 400
-        assert "2" in response["Error"]["Message"] and "concurrency" in response["Error"]["Message"]
-
-
-def test_asynchronous_calls_are_refused(aws, endpoint):
-    refused(aws.runtime.invoke_endpoint_async, "ValidationError", "is not asynchronous", EndpointName=endpoint, InputLocation="s3://b/k")
-
-
-def test_a_streamed_answer(aws, endpoint):
-    """The client of Debian does not know the operation; its frames are read here."""
-    import struct
-    import zlib
-    sample = models.Sample()
-    status, headers, body = aws.request("POST", f"/endpoints/{endpoint}/invocations-response-stream", sample.csv, {"Content-Type": "text/csv", "X-Amzn-SageMaker-Accept": "text/csv"})
-    assert status == 200 and headers["content-type"] == "application/vnd.amazon.eventstream" and headers["x-amzn-sagemaker-content-type"] == "text/csv"
-    payload = b""
-    while body:
-        total, length, crc = struct.unpack(">III", body[:12])
-        assert crc == zlib.crc32(body[:8]) and struct.unpack(">I", body[total - 4:total])[0] == zlib.crc32(body[:total - 4])
-        assert b":event-type\x07\x00\x0bPayloadPart" in body[12:12 + length]
-        payload += body[12 + length:total - 4]
-        body = body[total:]
-    assert payload == sample.answers
-    status, headers, body = aws.request("POST", "/endpoints/nobody/invocations-response-stream", b"1")
-    assert status == 400 and headers["x-amzn-errortype"] == "ValidationError"
-
-
-def test_without_a_router_it_says_unavailable(tmp_path):
-    up = suite.Up(tmp_path, "--set", "gateway.router=127.0.0.1:1", "--set", "gateway.upstream_connect_timeout=100ms").start()
-    try:
-        aws = Aws(up)
-        error = refused(aws.runtime.invoke_endpoint, "ServiceUnavailable", status=503, EndpointName="x", Body=b"1")
-        assert "the router cannot be reached" in error["Error"]["Message"]
-    finally:
-        assert up.stop() == 0

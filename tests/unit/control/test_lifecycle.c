@@ -190,6 +190,67 @@ static void test_an_update_that_fails_rolls_back(void **state)
     answer(call_of("main"), PL_OK, SHA_A);
 }
 
+/* Variant "main" of model "m", of machines that are always on. */
+static void put_persistent_config(const char *name)
+{
+    Pilotlight__V1__EndpointConfig config = PILOTLIGHT__V1__ENDPOINT_CONFIG__INIT;
+    Pilotlight__V1__ProductionVariant v = good_variant("main", "m"), *list[] = { &v };
+    pl_cleanup(store_row_done) struct store_row row = { 0 };
+    pl_cleanup(record_free_p) void *answer = NULL;
+    struct creation c = creation_of(w.store, &w.limits, "CreateEndpointConfig");
+    v.persistent = true;
+    v.provisioned_concurrency = 3;
+    config.name = TEXT(name);
+    config.variants = list;
+    config.n_variants = 1;
+    record_config_row(&config, 1000, &row);
+    assert_ok(creation_run(&c, &row, NULL, 0, &answer, &err));
+}
+
+static enum pl_code update_retaining(const char *name, const char *config)
+{
+    Pilotlight__V1__UpdateEndpointRequest r = PILOTLIGHT__V1__UPDATE_ENDPOINT_REQUEST__INIT;
+    pl_cleanup(record_free_p) Pilotlight__V1__Endpoint *e = NULL;
+    r.name = TEXT(name);
+    r.endpoint_config_name = TEXT(config);
+    r.retain_provisioned_concurrency = true;
+    enum pl_code code = endpoint_update(w.store, &w.limits, &r, 1, &e, &err);
+    if (code == PL_OK)
+        lifecycle_start(w.lifecycle, name);
+    return code;
+}
+
+static int32_t provisioned(const char *name)
+{
+    pl_cleanup(record_free_p) Pilotlight__V1__Endpoint *e = look(name);
+    return e->variants[0]->variant->provisioned_concurrency;
+}
+
+/* From persistent to serverless in place, unless the operator does not want it; what is provisioned belongs to a kind. */
+static void test_persistent_variants_become_serverless(void **state)
+{
+    (void)state;
+    put_persistent_config("always-on");
+    in_service("e");
+    assert_int_equal(update("e", "always-on"), PL_OK);
+    answer(call_of("main"), PL_OK, SHA_A);
+    assert_int_equal(provisioned("e"), 3);
+    w.limits.stay_persistent = true;
+    assert_int_equal(update("e", "one"), PL_PRECONDITION);
+    assert_string_equal(err.reason, "PERSISTENT_ENDPOINT");
+    assert_non_null(strstr(err.message, "endpoint \"e\" to the serverless endpoint configuration \"one\""));
+    assert_int_equal(update_retaining("e", "always-on"), PL_OK); /* of the same kind */
+    answer(call_of("main"), PL_OK, SHA_A);
+    assert_int_equal(provisioned("e"), 3);
+    w.limits.stay_persistent = false;
+    assert_int_equal(update_retaining("e", "one"), PL_OK);
+    answer(call_of("main"), PL_OK, SHA_A);
+    assert_int_equal(provisioned("e"), 0);
+    assert_int_equal(update_retaining("e", "always-on"), PL_OK);
+    answer(call_of("main"), PL_OK, SHA_A);
+    assert_int_equal(provisioned("e"), 3);
+}
+
 static void test_deleting_waits_for_requests(void **state)
 {
     (void)state;
@@ -369,6 +430,7 @@ int main(void)
         T(test_answers_are_not_believed_blindly),
         T(test_an_update),
         T(test_an_update_that_fails_rolls_back),
+        T(test_persistent_variants_become_serverless),
         T(test_deleting_waits_for_requests),
         T(test_deleting_does_not_wait_for_ever),
         T(test_deleting_cancels_what_runs),

@@ -162,6 +162,12 @@ static void test_weights(void **state)
     v[0].weight = 0;
     assert_int_equal(validate_config(&limits, &c, &err), PL_INVALID);
     assert_names("variants", "adds up to 0", "above 0");
+    v[0].weight = 1;
+    v[1].persistent = true;
+    assert_int_equal(validate_config(&limits, &c, &err), PL_INVALID);
+    assert_names("variants[1].persistent", "differs", "all must be persistent, or none");
+    v[0].persistent = true;
+    assert_ok(validate_config(&limits, &c, &err));
 }
 
 static void test_artifact_uris(void **state)
