@@ -1,6 +1,6 @@
 /* How long a prediction takes, by a compiled forest and by XGBoost's own library, in one process and in turns.
  *
- *   forest MODEL FOREST [--milliseconds N]      one JSON object on stdout
+ *   forest MODEL FOREST [--milliseconds N] [--rows N,N...]      one JSON object on stdout
  *
  * OMP_NUM_THREADS=1 must be in the environment. The library is used as well as it can be: one thread, its in-place C
  * API, the proxy DMatrix kept between calls; its time is the best of many, so is the forest's. Rows are random normals,
@@ -18,18 +18,17 @@
 #include <unistd.h>
 #include <xgboost/c_api.h>
 
-#define ROWS      1000
-#define MAX_BYTES ((size_t)1 << 30)
-#define TURN_US   3000 /* each side's turn; the machine's slow moments hit both */
-#define COUNTS    4
-
-static const size_t counts[COUNTS] = { 1, 8, 100, ROWS };
+#define MIN_ROWS   1000 /* that there are to choose from */
+#define MAX_ROWS   ((size_t)8 << 20)
+#define MAX_BYTES  ((size_t)1 << 30)
+#define TURN_US    3000 /* each side's turn; the machine's slow moments hit both */
+#define MAX_COUNTS 8
 
 struct rig {
     struct forest *forest;
     BoosterHandle booster;
     DMatrixHandle proxy;
-    size_t features, outputs;
+    size_t features, outputs, row_count;
     float *rows, *out;
     const float *theirs;
 };
@@ -105,15 +104,16 @@ static void open_forest(struct rig *r, const char *path)
     r->outputs = forest_header(r->forest)->outputs;
 }
 
-static void make_rows(struct rig *r)
+static void make_rows(struct rig *r, size_t count)
 {
     unsigned state = 1;
 
-    r->rows = malloc(ROWS * r->features * sizeof(*r->rows));
-    r->out = malloc(ROWS * r->outputs * sizeof(*r->out));
+    r->row_count = count;
+    r->rows = malloc(count * r->features * sizeof(*r->rows));
+    r->out = malloc(count * r->outputs * sizeof(*r->out));
     if (!r->rows || !r->out)
         stop("rows", "no memory");
-    for (size_t i = 0; i < ROWS * r->features; i++)
+    for (size_t i = 0; i < count * r->features; i++)
         r->rows[i] = normal(&state);
 }
 
@@ -161,7 +161,7 @@ static double turn(struct rig *r, predict_fn *predict, size_t count)
 
     do {
         predict(r, first, count);
-        first = first + 2 * count <= ROWS ? first + count : 0;
+        first = first + 2 * count <= r->row_count ? first + count : 0;
         done++;
     } while ((took = now_us() - start) < TURN_US);
     return took / (double)done;
@@ -178,25 +178,71 @@ static void measure(struct rig *r, size_t count, double milliseconds, double *ou
     } while (now_us() < end);
 }
 
+/* ---- the command line ---- */
+
+struct wish {
+    const char *model, *forest;
+    double milliseconds;
+    size_t counts[MAX_COUNTS], count, most;
+};
+
+static void usage(void)
+{
+    (void)fprintf(stderr, "usage: forest MODEL FOREST [--milliseconds N] [--rows N,N...]\n");
+    exit(2);
+}
+
+static void read_counts(struct wish *w, const char *text)
+{
+    char *end;
+
+    for (w->count = 0; w->count < MAX_COUNTS; text = end + 1) {
+        size_t rows = strtoul(text, &end, 10);
+
+        if (rows == 0 || rows > MAX_ROWS || (*end != ',' && *end != '\0'))
+            usage();
+        w->counts[w->count++] = rows;
+        w->most = rows > w->most ? rows : w->most;
+        if (*end == '\0')
+            return;
+    }
+    usage();
+}
+
+static struct wish read_wish(int argc, char **argv)
+{
+    struct wish w = { .milliseconds = 500, .counts = { 1, 8, 100, 1000 }, .count = 4, .most = MIN_ROWS };
+
+    if (argc < 3 || argc % 2 == 0)
+        usage();
+    w.model = argv[1];
+    w.forest = argv[2];
+    for (int i = 3; i < argc; i += 2) {
+        if (strcmp(argv[i], "--milliseconds") == 0)
+            w.milliseconds = atof(argv[i + 1]);
+        else if (strcmp(argv[i], "--rows") == 0)
+            read_counts(&w, argv[i + 1]);
+        else
+            usage();
+    }
+    return w;
+}
+
 int main(int argc, char **argv)
 {
-    double milliseconds = argc == 5 && strcmp(argv[3], "--milliseconds") == 0 ? atof(argv[4]) : 500;
+    struct wish w = read_wish(argc, argv);
     struct rig r = { 0 };
 
-    if (argc != 3 && argc != 5) {
-        (void)fprintf(stderr, "usage: forest MODEL FOREST [--milliseconds N]\n");
-        return 2;
-    }
-    open_library(&r, argv[1]);
-    open_forest(&r, argv[2]);
-    make_rows(&r);
+    open_library(&r, w.model);
+    open_forest(&r, w.forest);
+    make_rows(&r, w.most);
     (void)printf("{\"trees\": %u, \"kernel\": \"%s\"", forest_header(r.forest)->trees, forest_kernel_name());
-    for (int i = 0; i < COUNTS; i++) {
+    for (size_t i = 0; i < w.count; i++) {
         double library, forest;
 
-        compare(&r, counts[i]);
-        measure(&r, counts[i], milliseconds, &library, &forest);
-        (void)printf(", \"rows_%zu\": {\"library_us\": %.3f, \"forest_us\": %.3f}", counts[i], library, forest);
+        compare(&r, w.counts[i]);
+        measure(&r, w.counts[i], w.milliseconds, &library, &forest);
+        (void)printf(", \"rows_%zu\": {\"library_us\": %.3f, \"forest_us\": %.3f}", w.counts[i], library, forest);
     }
     (void)printf("}\n");
     return 0;

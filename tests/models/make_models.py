@@ -37,6 +37,10 @@ MODELS = {
     "missing-values": (100, 6, 10, 0.3, {"objective": "reg:squarederror"}),
     "categorical": (50, 5, 10, 0, {"objective": "reg:squarederror", "tree_method": "hist", "max_cat_to_onehot": 1}),
     "dart": (50, 4, 10, 0, {"objective": "reg:squarederror", "booster": "dart", "rate_drop": 0.1}),
+    "stumps-2000": (2000, 1, 10, 0, {"objective": "reg:squarederror"}),
+    "shallow-2000x2": (2000, 2, 30, 0, {"objective": "reg:squarederror"}),
+    "deep-200x16": (200, 16, 30, 0, {"objective": "reg:squarederror", "min_child_weight": 0}),
+    "wide-100x8": (100, 8, 2000, 0, {"objective": "reg:squarederror", "tree_method": "hist", "max_bin": 32, "colsample_bytree": 0.1}),
     "linear": (50, 0, 10, 0, {"objective": "reg:squarederror", "booster": "gblinear", "updater": "coord_descent"}),
 }
 

@@ -109,6 +109,7 @@ static void row(const struct forest_ground *g, const struct forest_tree *trees, 
     *sum = total;
 }
 
+/* All rows start at the same node, so that the first step is made with one look at it. */
 static inline __attribute__((always_inline)) void tree_part(const struct forest_ground *g, const struct forest_tree *t,
                                                             const uint32_t *slots, size_t stride, float *sums,
                                                             size_t sum_stride, bool sets)
@@ -118,22 +119,40 @@ static inline __attribute__((always_inline)) void tree_part(const struct forest_
 
     for (size_t i = 0; i < FOREST_LANES; i++) {
         lane_slots[i] = slots + i * stride;
-        at[i] = t->first_node;
+        at[i] = step(g, lane_slots[i], t->first_node, sets);
     }
-    walk(g, lane_slots, at, t->depth, sets);
+    walk(g, lane_slots, at, t->depth > 0 ? t->depth - 1u : 0, sets);
     for (size_t i = 0; i < FOREST_LANES; i++)
         sums[i * sum_stride] += leaf(g, at[i]);
+}
+
+/* A tree of one split, or of none: both leaves are known before the first row. Of boosted stumps walks would cost more
+ * than the library's loop. */
+static void stump(const struct forest_ground *g, const struct forest_tree *t, const uint32_t *slots, size_t stride,
+                  size_t rows, float *sums, size_t sum_stride)
+{
+    struct forest_node root = g->nodes[t->first_node];
+    uint32_t slot = root.next & ((UINT32_C(1) << g->slot_bits) - 1), distance = root.next >> g->slot_bits;
+    uint32_t right = t->first_node + distance;
+    float leaves[2] = { leaf(g, right), leaf(g, right - (distance > 0)) };
+
+    for (size_t r = 0; r < rows; r++)
+        sums[r * sum_stride] += leaves[slots[r * stride + slot] < root.threshold];
 }
 
 static void block(const struct forest_ground *g, const struct forest_tree *trees, size_t n, const uint32_t *slots,
                   size_t stride, size_t rows, float *sums, size_t sum_stride)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (const struct forest_tree *t = trees; t < trees + n; t++) {
+        if (t->depth <= 1 && !t->has_set) {
+            stump(g, t, slots, stride, rows, sums, sum_stride);
+            continue;
+        }
         for (size_t r = 0; r < rows; r += FOREST_LANES) {
-            if (trees[i].has_set)
-                tree_part(g, &trees[i], slots + r * stride, stride, sums + r * sum_stride, sum_stride, true);
+            if (t->has_set)
+                tree_part(g, t, slots + r * stride, stride, sums + r * sum_stride, sum_stride, true);
             else
-                tree_part(g, &trees[i], slots + r * stride, stride, sums + r * sum_stride, sum_stride, false);
+                tree_part(g, t, slots + r * stride, stride, sums + r * sum_stride, sum_stride, false);
         }
     }
 }
