@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,7 @@ struct compiling {
     int dir_fd; /* ours */
     char *dir;
     int64_t timeout_ms;
-    bool failed;
+    bool failed, killed;
     char said[SAID_BYTES];
     int64_t bytes; /* by our own count */
     int sync_errno;
@@ -70,6 +71,8 @@ static void settled(struct loop_job *j)
     else if (c->sync_errno)
         (void)pl_fail_reason(&err, PL_INTERNAL, "CACHE_FAILED", NULL, "cannot write the compiled model: %s",
                              strerror(c->sync_errno));
+    else if (c->killed)
+        (void)pl_fail_reason(&err, PL_UNAVAILABLE, "COMPILER_KILLED", NULL, "%s", c->said);
     c->done(c->arg, c->bytes, c->said, err.code == PL_OK ? NULL : &err);
     compiling_free(c);
 }
@@ -97,6 +100,8 @@ static void ended(struct tool_run *r, const struct tool_end *e)
         return;
     }
     c->failed = e->err || !WIFEXITED(e->status) || WEXITSTATUS(e->status) != 0;
+    /* By hand, or by a system out of memory: the model need not be to blame. One that takes too long is. */
+    c->killed = !e->err && WIFSIGNALED(e->status) && WTERMSIG(e->status) == SIGKILL && !c->run.timed_out;
     say(c, e);
     c->job.work = settle;
     c->job.done = settled;

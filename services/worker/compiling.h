@@ -22,7 +22,9 @@ struct compiling_spec {
 };
 
 /* Once, never from inside compiling_start(). 'bytes' is what lies on disk now; 'said' is what the run printed, or why
- * it failed, one line. PL_CANCELLED, PL_INTERNAL: the folder is of no use. */
+ * it failed, one line. PL_CANCELLED, PL_INTERNAL: the folder is of no use. PL_UNAVAILABLE: somebody killed the run, or
+ * it never began, so that another one may do better; when 'bytes' is not 0, the folder says so, as after any failure.
+ */
 typedef void compiling_done_fn(void *arg, int64_t bytes, const char *said, const struct pl_err *err);
 
 PL_MUST_CHECK enum pl_code compiling_start(struct compiling **out, struct loop *l, struct spawner *s,

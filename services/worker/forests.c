@@ -15,6 +15,9 @@
 
 /* As long as an endpoint may take to start (start timeout, 180 s) leaves room for the start itself. */
 #define COMPILE_TIMEOUT_MS 90000
+/* A run that somebody killed is made again, after a pause that grows: by then a system out of memory may be over it. */
+#define MAX_TRIES   4
+#define PAUSE_TIMES 6
 /* At a time, also on a machine with many processors: each may take as much memory as the largest instance. */
 #define MAX_RUNNING 4
 
@@ -25,6 +28,7 @@ struct forests {
     const struct worker_stats *stats;
     struct list compilations; /* in order of coming */
     unsigned running, max_running;
+    int64_t pause_ms; /* before the second try */
     bool shut;
     void (*idle)(void *arg); /* NULL: told already, or not asked for */
     void *idle_arg;
@@ -38,7 +42,9 @@ struct compilation {
     struct cache_item *item; /* one use */
     struct compiling *compiling;
     struct loop_task begin;
-    bool running;
+    struct loop_timer again;
+    enum { WAITING, RUNNING, RESTING } state; /* for its turn; a process; until 'again' */
+    unsigned tries;
     char path[PATH_MAX]; /* tmp folder; "" = none of ours */
     int64_t start_ms;
 };
@@ -58,33 +64,69 @@ static void next_one(struct forests *f)
     {
         struct compilation *c = list_entry(it, struct compilation, link);
 
-        if (c->running)
+        if (c->state != WAITING)
             continue;
         loop_post(f->loop, &c->begin);
         return;
     }
 }
 
-static void land(struct compilation *c)
+static void leave_turn(struct compilation *c)
 {
-    struct forests *f = c->owner;
+    c->owner->running -= c->state == RUNNING;
+    next_one(c->owner);
+}
+
+static void release_waits(struct compilation *c)
+{
     int64_t took_ms = c->start_ms ? pl_now_ms() - c->start_ms : 0;
     struct forest_wait *w;
 
-    list_remove(&c->link);
-    f->running -= c->running;
-    next_one(f);
     while ((w = list_first(&c->waits, struct forest_wait, link))) {
         list_remove(&w->link);
         w->done(w->arg, took_ms);
         free(w);
     }
-    cache_give(c->item);
+}
+
+static void drop_folder(struct compilation *c)
+{
     if (c->path[0])
-        cache_drop(f->cache, c->path);
+        cache_drop(c->owner->cache, c->path);
+    c->path[0] = '\0';
+}
+
+static void land(struct compilation *c)
+{
+    struct forests *f = c->owner;
+
+    list_remove(&c->link);
+    leave_turn(c);
+    release_waits(c);
+    cache_give(c->item);
+    drop_folder(c);
     free(c);
     if (f->idle && list_empty(&f->compilations))
         loop_post(f->loop, &f->idle_task);
+}
+
+/* Whoever waits goes on without a forest, and so does who comes during the pause: a start is not to take minutes. */
+static void rest(struct compilation *c, const struct pl_err *err)
+{
+    struct forests *f = c->owner;
+    int64_t pause_ms = f->pause_ms;
+
+    for (unsigned i = 1; i < c->tries; i++)
+        pause_ms *= PAUSE_TIMES;
+    log_warn("compile_again", LOG_STR("sha256", cache_item_sha256(c->item)), LOG_STR("error", err->message),
+             LOG_MS("pause_ms", pause_ms));
+    metrics_add(f->stats->compile_failures, 1);
+    cache_item_set_compiled(c->item);
+    drop_folder(c);
+    leave_turn(c);
+    c->state = RESTING;
+    loop_timer_set(f->loop, &c->again, pl_now_ms() + pause_ms);
+    release_waits(c);
 }
 
 /* Not tried again before the next start of the worker: what failed would fail again, at the cost of every start. */
@@ -98,13 +140,22 @@ static void give_up(struct compilation *c, const struct pl_err *err)
     land(c);
 }
 
+static bool worth_another_try(const struct compilation *c, const struct pl_err *err)
+{
+    return err->code == PL_UNAVAILABLE && c->tries < MAX_TRIES && !c->owner->shut;
+}
+
 static void compiled(void *arg, int64_t bytes, const char *said, const struct pl_err *err)
 {
     struct compilation *c = arg;
     struct pl_err failed;
 
     c->compiling = NULL;
-    if (err) {
+    if (err && worth_another_try(c, err)) {
+        rest(c, err);
+        return;
+    }
+    if (err && (err->code != PL_UNAVAILABLE || bytes == 0 || c->owner->shut)) {
         give_up(c, err);
         return;
     }
@@ -146,18 +197,31 @@ static void begin(struct loop_task *t)
     struct forests *f = c->owner;
     struct pl_err err;
 
-    if (cache_item_compiled(c->item)) {
+    if (c->tries == 0 && cache_item_compiled(c->item)) {
         land(c);
         return;
     }
     if (f->running == f->max_running && !f->shut)
         return; /* until another one lands */
     f->running++;
-    c->running = true;
+    c->state = RUNNING;
+    c->tries++;
     if (f->running < f->max_running)
         next_one(f);
-    if (start(c, &err) != PL_OK)
+    if (start(c, &err) == PL_OK)
+        return;
+    if (worth_another_try(c, &err))
+        rest(c, &err);
+    else
         give_up(c, &err);
+}
+
+static void rested(struct loop_timer *t)
+{
+    struct compilation *c = PL_CONTAINER(t, struct compilation, again);
+
+    c->state = WAITING;
+    loop_post(c->owner->loop, &c->begin);
 }
 
 static struct compilation *find(struct forests *f, const struct cache_item *item)
@@ -181,6 +245,7 @@ static struct compilation *new_compilation(struct forests *f, struct cache_item 
     list_init(&c->waits);
     list_push_back(&f->compilations, &c->link);
     c->begin.run = begin;
+    c->again.fire = rested;
     loop_post(f->loop, &c->begin);
     return c;
 }
@@ -225,16 +290,18 @@ void forests_shut(struct forests *f, void (*idle)(void *arg), void *arg)
     {
         struct compilation *c = list_entry(it, struct compilation, link);
 
+        loop_timer_clear(f->loop, &c->again);
         if (c->compiling)
             compiling_cancel(c->compiling);
-        else if (!c->running)
+        else if (c->state != RUNNING)
             loop_post(f->loop, &c->begin); /* which sees it */
     }
     if (list_empty(&f->compilations))
         loop_post(f->loop, &f->idle_task);
 }
 
-struct forests *forests_new(struct loop *l, struct cache *c, struct spawner *s, const struct worker_stats *stats)
+struct forests *forests_new(struct loop *l, struct cache *c, struct spawner *s, const struct worker_stats *stats,
+                            int64_t pause_ms)
 {
     struct forests *f = PL_NEW(struct forests);
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -244,6 +311,7 @@ struct forests *forests_new(struct loop *l, struct cache *c, struct spawner *s, 
     f->spawner = s;
     f->stats = stats;
     f->max_running = processors > MAX_RUNNING ? MAX_RUNNING : processors > 1 ? (unsigned)processors : 1;
+    f->pause_ms = pause_ms;
     f->idle_task.run = tell_idle;
     list_init(&f->compilations);
     return f;

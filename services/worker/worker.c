@@ -34,6 +34,7 @@
 #include <unistd.h>
 
 #define UNPACK_TIMEOUT_MS 180000
+#define COMPILE_PAUSE_MS  10000
 #define RECHECK_MS        10
 /* A drain's notice: routers have it after one message's way, and what they sent before has arrived. */
 #define NOTICE_MS   100
@@ -283,7 +284,7 @@ static enum pl_code start_disk(struct worker *w, const struct worker_config *c, 
         return err->code;
     w->parts.host_epoch = cache_epoch(b->cache);
     b->artifacts = artifacts_new(w->parts.loop, b->cache, w->spawner, &o);
-    b->forests = forests_new(w->parts.loop, b->cache, w->spawner, &w->stats);
+    b->forests = forests_new(w->parts.loop, b->cache, w->spawner, &w->stats, COMPILE_PAUSE_MS);
     return PL_OK;
 }
 
