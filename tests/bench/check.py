@@ -27,6 +27,7 @@ TARGETS = {
     "sklearn_cold_vs_python": (AT_MOST, 0.10, 0.05),
     "sklearn_template_cold_vs_python": (AT_MOST, 0.03, 0.01),
     "sklearn_warm_vs_inprocess": (AT_MOST, 1.3, 1.15),
+    "sklearn_warm_vs_full_speed": (AT_MOST, None, 1.3),
     "sklearn_private_memory_vs_processes": (AT_MOST, 0.4, 0.25),
     **{f"forest_row_vs_capi_{size}": (AT_MOST, 0.25, 0.15) for size in ("100x6", "500x6", "1000x8", "5x100")},
     "forest_batch_vs_capi_100x6": (AT_MOST, 1, 0.5),

@@ -3,8 +3,20 @@ model.joblib.
 
 Cold starts are counted as in cold.py: the suite's own count must have grown by the number of calls. In turns with them runs a Python
 process that does the same once.
+
+Warm calls, one at a time, from the client's send to its answer, against the sum of
+    predict  model.predict(row), in a loop in a process that has the model; the row is the float32 array that our input_fn makes. Reading
+             the request and writing the answer are not in it: they are part of what a call may cost more
+    path     a warm call of a small XGBoost model by the same client, which waits as long as 'predict' takes before each: between two
+             calls of an estimator the client, the router and the cores have so long to fall asleep and to lose what is in their caches
+sklearn_warm_vs_full_speed is the same with calls of the XGBoost model that follow at once, thousands in a second: the stricter reading,
+which charges the estimator for sleep that nobody's call at that rate is spared.
+
+The sides take short turns. The estimator's instance and the process run on one and the same core, in the next turn on another: the cores
+of a virtual machine differ in speed by more than what is measured here, and change places from minute to minute.
 """
 import io
+import os
 import pathlib
 import re
 import statistics
@@ -19,6 +31,7 @@ import suite
 
 ONCE = ("/usr/bin/python3", TESTS / "bench" / "estimator_once.py")
 TEN = 10
+WARM_CALLS = 50
 
 
 def make_estimator():
@@ -114,26 +127,79 @@ def sklearn_template_cold_vs_python(bench):
 
 # ---- warm ----
 
-def in_process_us(bench):
-    model, _, row, _ = make_estimator()
-    out = subprocess.run([*map(str, ONCE), str(model), row, "--time", "200" if bench.quick else "500"], check=True, stdout=subprocess.PIPE, text=True)
-    return float(out.stdout)
+class InProcess:
+    """A process that has the model and predicts its row when told to."""
+
+    def __init__(self):
+        model, _, row, _ = make_estimator()
+        self.process = subprocess.Popen([*map(str, ONCE), str(model), row, "--time"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout.readline(), "the process ended"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def predict_us(self, calls):
+        print(calls, file=self.process.stdin, flush=True)
+        return float(self.process.stdout.readline())
+
+
+def only_instance(up, endpoint, others):
+    """The process of the endpoint's only instance: the one that is none of the 'others'."""
+    ours = set(up.runners()) - others
+    assert len(ours) == 1 and len(up.instances(endpoint)) == 1, f"{endpoint} has not one instance"
+    return ours.pop()
+
+
+def to_one_core(pids, turn):
+    cores = sorted(os.sched_getaffinity(0))
+    for pid in pids:
+        os.sched_setaffinity(pid, {cores[turn % len(cores)]})
+
+
+def warm_turns(bench):
+    """(the call, predict, the path as often, the path at full speed) of each turn, in microseconds; measured once for both figures."""
+    if "estimator-warm" not in bench.servers:
+        up, trees = bench.suite(), bench.product(SMALL, 1)
+        trees.run("--calls", WARM_CALLS)
+        others = set(up.runners())
+        server = serve(bench, up, "estimator-warm", concurrency=1, keep_alive_ms=600000)
+        server.run("--calls", WARM_CALLS)
+        instance = only_instance(up, "estimator-warm", others)
+        out = []
+        with InProcess() as own:
+            for turn in range(12 if bench.quick else 60):
+                to_one_core((instance, own.process.pid), turn)
+                predict = own.predict_us(WARM_CALLS)
+                path = trees.run("--calls", WARM_CALLS, "--pause-ms", predict / 1000)["p50_us"]
+                call = server.run("--calls", WARM_CALLS)["p50_us"]
+                out.append((call, predict, path, trees.run("--calls", 200)["p50_us"]))
+                say(f"estimator, warm {turn + 1}: {call:.0f} us, in process {predict:.0f} us, a warm call of {SMALL} {path:.0f} us, "
+                    f"at full speed {out[-1][-1]:.0f} us")
+        served = [i.requests_served for i in up.instances("estimator-warm")]
+        assert served == [WARM_CALLS * (len(out) + 1)], f"{served} calls were served by warm instances"
+        up.delete_endpoint("estimator-warm")
+        bench.servers["estimator-warm"] = out
+    return bench.servers["estimator-warm"]
+
+
+def warm_figure(name, reference, turns):
+    """Of (call, predict, path)."""
+    return figure(name, statistics.median(call for call, _, _ in turns), "us", f"model.predict() in process and a warm call of {SMALL}{reference}",
+                  statistics.median(predict + path for _, predict, path in turns),
+                  statistics.median(call / (predict + path) for call, predict, path in turns))
 
 
 def sklearn_warm_vs_inprocess(bench):
-    """The reference is what the work itself takes, and what a warm call takes whose model takes next to nothing."""
-    server = serve(bench, bench.suite(), "estimator-warm", concurrency=1, keep_alive_ms=600000)
-    trees = bench.product(SMALL, 1)
-    values, references = [], []
-    for i in range(3 if bench.quick else 7):
-        own = in_process_us(bench)
-        overhead = trees.load(1, 1, 200)["p50_us"]
-        values.append(server.load(1, 2, 30)["p50_us"])
-        references.append(own + overhead)
-        say(f"estimator, warm {i + 1}: {values[-1]:.0f} us, in process {own:.0f} us, a warm call of {SMALL} {overhead:.0f} us")
-    bench.suite().delete_endpoint("estimator-warm")
-    return figure("sklearn_warm_vs_inprocess", statistics.median(values), "us", f"model.predict() in process and a warm call of {SMALL}",
-                  statistics.median(references), statistics.median(v / r for v, r in zip(values, references)))
+    return warm_figure("sklearn_warm_vs_inprocess", ", as often", [(call, predict, path) for call, predict, path, _ in warm_turns(bench)])
+
+
+def sklearn_warm_vs_full_speed(bench):
+    return warm_figure("sklearn_warm_vs_full_speed", " at full speed", [(call, predict, path) for call, predict, _, path in warm_turns(bench)])
 
 
 # ---- memory ----
@@ -166,4 +232,5 @@ def sklearn_private_memory_vs_processes(bench):
     return figure("sklearn_private_memory_vs_processes", value, "MB", "ten Python processes with the same model", ten_processes_mb())
 
 
-FIGURES = [sklearn_cold_vs_python, sklearn_template_cold_vs_python, sklearn_warm_vs_inprocess, sklearn_private_memory_vs_processes]
+FIGURES = [sklearn_cold_vs_python, sklearn_template_cold_vs_python, sklearn_warm_vs_inprocess, sklearn_warm_vs_full_speed,
+           sklearn_private_memory_vs_processes]
