@@ -12,11 +12,14 @@
 
 /* ---- options ---- */
 
-static int64_t moment(const struct aws_call *c, const char *member)
+/* Control takes 0 for none. A time that is given and before all things is 'earliest' instead. */
+static int64_t moment(const struct aws_call *c, const char *member, int64_t earliest)
 {
     int64_t ms = 0;
     const json_t *v = json_object_get(c->input, member);
-    return v && aws_read_time(v, &ms) ? ms : 0;
+    if (!v || !aws_read_time(v, &ms))
+        return 0;
+    return ms > earliest ? ms : earliest;
 }
 
 static Pilotlight__V1__SortBy sort_by(const struct aws_call *c)
@@ -37,10 +40,10 @@ static void set_options(struct aws_call *c, Pilotlight__V1__ListOptions *o)
     o->page_size = (int32_t)size;
     o->page_token = arena_strdup(c->arena, token ? token : "");
     o->name_contains = arena_strdup(c->arena, part ? part : "");
-    o->created_from_unix_ms = moment(c, "CreationTimeAfter");
-    o->created_before_unix_ms = moment(c, "CreationTimeBefore");
-    o->updated_from_unix_ms = moment(c, "LastModifiedTimeAfter");
-    o->updated_before_unix_ms = moment(c, "LastModifiedTimeBefore");
+    o->created_from_unix_ms = moment(c, "CreationTimeAfter", 0);
+    o->created_before_unix_ms = moment(c, "CreationTimeBefore", 1);
+    o->updated_from_unix_ms = moment(c, "LastModifiedTimeAfter", 0);
+    o->updated_before_unix_ms = moment(c, "LastModifiedTimeBefore", 1);
     o->sort_by = sort_by(c);
     o->sort_order = order && strcmp(order, "Ascending") == 0 ? PILOTLIGHT__V1__SORT_ORDER__SORT_ORDER_ASCENDING
                                                              : PILOTLIGHT__V1__SORT_ORDER__SORT_ORDER_DESCENDING;

@@ -4,6 +4,7 @@ import datetime
 import hashlib
 import io
 import os
+import socket
 import urllib.error
 import urllib.request
 import zlib
@@ -11,6 +12,7 @@ import zlib
 import boto3
 import botocore.exceptions
 import pytest
+from botocore.config import Config
 
 import aws as clients
 import suite
@@ -93,6 +95,23 @@ def test_keys_are_kept_as_they_are(up, aws, bucket, key):
     assert [len(f.name) for f in files] == [68]  # a hash: no name of a file comes from a client
     aws.s3.delete_object(Bucket=bucket, Key=key)
     assert aws.s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def test_the_bucket_in_the_host(aws, bucket, monkeypatch):
+    """Virtual-host style, as clients do it by default: BUCKET.localhost (setting s3.host), signed with that host."""
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest, **more: resolve("127.0.0.1" if host.endswith(".localhost") else host, *rest, **more))
+    s3 = boto3.client("s3", endpoint_url=f"http://localhost:{aws.up.base}", region_name=aws.region, aws_access_key_id=aws.key, aws_secret_access_key=aws.secret,
+                      config=Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
+    s3.put_object(Bucket=bucket, Key="a b/ü+c", Body=b"by host")
+    assert s3.get_object(Bucket=bucket, Key="a b/ü+c", Range="bytes=3-")["Body"].read() == b"host"
+    assert aws.s3.get_object(Bucket=bucket, Key="a b/ü+c")["Body"].read() == b"by host"
+    assert [o["Key"] for o in s3.list_objects_v2(Bucket=bucket, Prefix="a b/")["Contents"]] == ["a b/ü+c"]
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "a b/ü+c"}, ExpiresIn=60)
+    assert url.startswith(f"http://{bucket}.localhost:") and urllib.request.urlopen(url).read() == b"by host"
+    fails(s3.head_bucket, "404", 404, Bucket="nobodys")
+    s3.create_bucket(Bucket=f"{bucket}-2")
+    s3.delete_bucket(Bucket=f"{bucket}-2")
 
 
 def test_what_an_object_carries(aws, bucket):

@@ -1,4 +1,5 @@
 """Whole flows with clients that are not boto3: the AWS CLI of Debian, and the newest SDK for JavaScript."""
+import datetime
 import fcntl
 import json
 import os
@@ -50,8 +51,21 @@ def test_the_command_line(aws, tmp_path, name):
     listed = said(aws, "sagemaker", "list-endpoints", "--name-contains", name, "--max-items", "1")
     assert [e["EndpointName"] for e in listed["Endpoints"]] == [name]
     assert said(aws, "sts", "get-caller-identity")["Account"] == "000000000000"
+    said(aws, "sagemaker", "create-endpoint-config", "--endpoint-config-name", f"{name}-2", "--production-variants",
+         json.dumps([{"VariantName": "AllTraffic", "ModelName": name, "ServerlessConfig": {"MemorySizeInMB": 3072, "MaxConcurrency": 20}}]))
+    said(aws, "sagemaker", "update-endpoint", "--endpoint-name", name, "--endpoint-config-name", f"{name}-2")
+    wait_until(lambda: said(aws, "sagemaker", "describe-endpoint", "--endpoint-name", name)["EndpointStatus"] == "InService", "in service again", every=0.5)
+    said(aws, "sagemaker", "wait", "endpoint-in-service", "--endpoint-name", name)
+    now = datetime.datetime.now(datetime.timezone.utc)
+
+    def invocations():
+        return sum(p["Sum"] for p in said(aws, "cloudwatch", "get-metric-statistics", "--namespace", "AWS/SageMaker", "--metric-name", "Invocations", "--dimensions",
+                                          f"Name=EndpointName,Value={name}", "Name=VariantName,Value=AllTraffic", "--start-time", (now - datetime.timedelta(hours=1)).isoformat(),
+                                          "--end-time", (now + datetime.timedelta(hours=1)).isoformat(), "--period", "3600", "--statistics", "Sum")["Datapoints"])
+    wait_until(lambda: invocations() == 1, "the one call is counted", every=0.5)
     said(aws, "sagemaker", "delete-endpoint", "--endpoint-name", name)
     wait_until(lambda: aws.cli("sagemaker", "describe-endpoint", "--endpoint-name", name).returncode != 0, "gone", every=0.5)
+    said(aws, "sagemaker", "wait", "endpoint-deleted", "--endpoint-name", name)
     said(aws, "s3", "rm", f"s3://{bucket}", "--recursive")
     said(aws, "s3", "rb", f"s3://{bucket}")
 

@@ -2,8 +2,10 @@
 //   node flow.mjs NAME MODEL_FILE ROW, with AWS_ENDPOINT and keys in the environment
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import http from "node:http";
 import { Readable } from "node:stream";
 
+import * as cloudwatch from "@aws-sdk/client-cloudwatch";
 import * as s3 from "@aws-sdk/client-s3";
 import * as sagemaker from "@aws-sdk/client-sagemaker";
 import * as runtime from "@aws-sdk/client-sagemaker-runtime";
@@ -51,6 +53,14 @@ const keys = [];
 for await (const page of s3.paginateListObjectsV2({ client: objects, pageSize: 2 }, { Bucket })) keys.push(...page.Contents.map((o) => o.Key));
 assert.deepEqual(keys, ["model.tar.gz", "parts", "streamed"]);
 await refused(objects.send(new s3.GetObjectCommand({ Bucket, Key: "none" })), "NoSuchKey", 404, "does not exist");
+// As these clients do it unless told otherwise: the bucket is in the host's name. Not every machine knows names below "localhost".
+const here = new http.Agent({ lookup: (_, { all }, done) => (all ? done(null, [{ address: "127.0.0.1", family: 4 }]) : done(null, "127.0.0.1", 4)) });
+const byHost = new s3.S3Client({ ...options, endpoint: options.endpoint.replace("127.0.0.1", "localhost"), requestHandler: { httpAgent: here } });
+await byHost.send(new s3.PutObjectCommand({ Bucket, Key: "by host/\u00fc+1", Body: "named" }));
+assert.equal(await (await byHost.send(new s3.GetObjectCommand({ Bucket, Key: "by host/\u00fc+1" }))).Body.transformToString(), "named");
+assert.equal(await (await objects.send(new s3.GetObjectCommand({ Bucket, Key: "by host/\u00fc+1" }))).Body.transformToString(), "named");
+await byHost.send(new s3.DeleteObjectCommand({ Bucket, Key: "by host/\u00fc+1" }));
+await refused(byHost.send(new s3.GetObjectCommand({ Bucket, Key: "by host/\u00fc+1" })), "NoSuchKey", 404, "does not exist");
 
 // ---- deploy ----
 const control = new sagemaker.SageMakerClient(options);
@@ -69,6 +79,19 @@ assert.deepEqual(described.ProductionVariants[0].CurrentServerlessConfig, { Memo
 const listed = [];
 for await (const page of sagemaker.paginateListEndpoints({ client: control, pageSize: 1 }, { NameContains: name })) listed.push(...page.Endpoints.map((e) => e.EndpointName));
 assert.deepEqual(listed, [name]);
+const model = await control.send(new sagemaker.DescribeModelCommand({ ModelName: name }));
+assert.equal(model.PrimaryContainer.ModelDataUrl, PrimaryContainer.ModelDataUrl);
+const config = await control.send(new sagemaker.DescribeEndpointConfigCommand({ EndpointConfigName: name }));
+assert.deepEqual(config.ProductionVariants, [{ ...variant, InitialVariantWeight: 1 }]);
+const models = [], configs = [];
+for await (const page of sagemaker.paginateListModels({ client: control }, { NameContains: name, SortBy: "Name", CreationTimeAfter: new Date(0) })) models.push(...page.Models);
+for await (const page of sagemaker.paginateListEndpointConfigs({ client: control }, { NameContains: name, CreationTimeBefore: new Date(0) })) configs.push(...page.EndpointConfigs);
+assert.deepEqual([models.map((m) => m.ModelArn), configs], [[model.ModelArn], []]);
+const ResourceArn = described.EndpointArn, tags = [];
+assert.deepEqual((await control.send(new sagemaker.AddTagsCommand({ ResourceArn, Tags: [{ Key: "a", Value: "1" }, { Key: "b", Value: "2" }] }))).Tags.length, 2);
+await control.send(new sagemaker.DeleteTagsCommand({ ResourceArn, TagKeys: ["a"] }));
+for await (const page of sagemaker.paginateListTags({ client: control }, { ResourceArn })) tags.push(...page.Tags);
+assert.deepEqual(tags, [{ Key: "b", Value: "2" }]);
 await control.send(new sagemaker.UpdateEndpointWeightsAndCapacitiesCommand({ EndpointName: name, DesiredWeightsAndCapacities: [{ VariantName: "AllTraffic", ServerlessUpdateConfig: { MaxConcurrency: 6, ProvisionedConcurrency: 2 } }] }));
 await sagemaker.waitUntilEndpointInService({ client: control, maxWaitTime: 120, minDelay: 1, maxDelay: 1 }, { EndpointName: name });
 
@@ -89,10 +112,39 @@ await refused(calls.send(new runtime.InvokeEndpointCommand({ EndpointName: name,
 const stranger = new runtime.SageMakerRuntimeClient({ ...options, credentials: { accessKeyId: process.env.AWS_ACCESS_KEY_ID, secretAccessKey: "wrong-secret" } });
 await refused(stranger.send(new runtime.InvokeEndpointCommand({ EndpointName: name, Body: row })), "InvalidSignatureException", 403, "signature");
 
+// ---- another config, while calls go on ----
+await control.send(new sagemaker.CreateEndpointConfigCommand({ EndpointConfigName: `${name}-2`, ProductionVariants: [{ ...variant, ServerlessConfig: { MemorySizeInMB: 3072, MaxConcurrency: 7 } }] }));
+let going = true, made = 3; // those above that reached the model
+const traffic = (async () => {
+  while (going) {
+    assert.equal(text((await calls.send(new runtime.InvokeEndpointCommand({ EndpointName: name, ContentType: "text/csv", Body: row }))).Body), text(answer.Body));
+    made++;
+  }
+})();
+await control.send(new sagemaker.UpdateEndpointCommand({ EndpointName: name, EndpointConfigName: `${name}-2` }));
+await sagemaker.waitUntilEndpointInService({ client: control, maxWaitTime: 120, minDelay: 1, maxDelay: 1 }, { EndpointName: name });
+going = false;
+await traffic;
+const updated = await control.send(new sagemaker.DescribeEndpointCommand({ EndpointName: name }));
+assert.equal(updated.EndpointConfigName, `${name}-2`);
+assert.deepEqual(updated.ProductionVariants[0].CurrentServerlessConfig, { MemorySizeInMB: 3072, MaxConcurrency: 7 });
+
+// ---- exactly the calls made ----
+const monitoring = new cloudwatch.CloudWatchClient(options), hour = 3600000;
+const counted = async () => {
+  const { Datapoints } = await monitoring.send(new cloudwatch.GetMetricStatisticsCommand({
+    Namespace: "AWS/SageMaker", MetricName: "Invocations", Statistics: ["Sum"], Period: 3600, StartTime: new Date(Date.now() - hour), EndTime: new Date(Date.now() + hour),
+    Dimensions: [{ Name: "EndpointName", Value: name }, { Name: "VariantName", Value: "AllTraffic" }] }));
+  return Datapoints.reduce((sum, p) => sum + p.Sum, 0);
+};
+for (let i = 0; i < 600 && (await counted()) < made; i++) await new Promise((done) => setTimeout(done, 50)); // reports come once a second
+assert.equal(await counted(), made);
+
 // ---- the end ----
 await control.send(new sagemaker.DeleteEndpointCommand({ EndpointName: name }));
 await sagemaker.waitUntilEndpointDeleted({ client: control, maxWaitTime: 120, minDelay: 1, maxDelay: 1 }, { EndpointName: name });
-await control.send(new sagemaker.DeleteEndpointConfigCommand({ EndpointConfigName: name }));
+for (const EndpointConfigName of [name, `${name}-2`]) await control.send(new sagemaker.DeleteEndpointConfigCommand({ EndpointConfigName }));
+await refused(control.send(new sagemaker.DescribeEndpointConfigCommand({ EndpointConfigName: name })), "ValidationException", 400, "Could not find endpoint configuration");
 await control.send(new sagemaker.DeleteModelCommand({ ModelName: name }));
 await objects.send(new s3.DeleteObjectsCommand({ Bucket, Delete: { Objects: keys.map((Key) => ({ Key })) } }));
 await objects.send(new s3.DeleteBucketCommand({ Bucket }));

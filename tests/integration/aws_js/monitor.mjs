@@ -65,6 +65,10 @@ for (const [key, value] of Object.entries(alarm)) assert.deepEqual(MetricAlarms[
 assert.equal(MetricAlarms[0].StateValue, "ALARM");
 assert.ok(MetricAlarms[0].StateUpdatedTimestamp instanceof Date);
 await client.send(new cloudwatch.DisableAlarmActionsCommand({ AlarmNames: [name] }));
+const forMetric = async () => (await client.send(new cloudwatch.DescribeAlarmsForMetricCommand({ Namespace, MetricName: "Orders", Dimensions, Statistic: "Sum" }))).MetricAlarms.map((a) => [a.AlarmName, a.ActionsEnabled]);
+assert.deepEqual(await forMetric(), [[name, false]]);
+await client.send(new cloudwatch.EnableAlarmActionsCommand({ AlarmNames: [name] }));
+assert.deepEqual(await forMetric(), [[name, true]]);
 const { AlarmHistoryItems } = await client.send(new cloudwatch.DescribeAlarmHistoryCommand({ AlarmName: name, HistoryItemType: "StateUpdate" }));
 assert.match(AlarmHistoryItems[0].HistorySummary, /ALARM/);
 await refused(client.send(new cloudwatch.SetAlarmStateCommand({ AlarmName: "nobody", StateValue: "OK", StateReason: "r" })), "ResourceNotFound", "ResourceNotFound", 404, "nobody");
