@@ -75,7 +75,7 @@ struct http_request {
     bool has_query;
     const char *method;
     struct http_header *headers;
-    size_t header_count;
+    size_t header_count, header_bytes;
     int64_t content_length, started_us;
     bool begun, gone_told, ended;
 

@@ -38,8 +38,9 @@ void *http_on_target(void *arg, const char *target, struct MHD_Connection *mhd)
 static enum MHD_Result count_header(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
 {
     struct http_request *r = arg;
-    (void)kind, (void)name, (void)value;
+    (void)kind;
     r->header_count++;
+    r->header_bytes += strlen(name) + strlen(": \r\n") + (value ? strlen(value) : 0);
     return MHD_YES;
 }
 
@@ -63,11 +64,17 @@ static bool has_too_many_parameters(const char *query)
 static enum pl_code read_headers(struct http_request *r, struct MHD_Connection *mhd, const char *version,
                                  struct pl_err *err)
 {
+    const struct http_options *o = &r->http->options;
     struct http_frame frame;
+    r->header_bytes = strlen(r->method) + strlen(r->path) + strlen(r->query) + strlen(" ? HTTP/1.1\r\n");
     MHD_get_connection_values(mhd, MHD_HEADER_KIND, count_header, r);
-    if ((int64_t)r->header_count > r->http->options.header_count)
-        return pl_fail(err, PL_EXHAUSTED, NULL, "%zu headers: at most %lld are taken", r->header_count,
-                       (long long)r->http->options.header_count);
+    if ((int64_t)r->header_count > o->header_count)
+        return pl_fail(err, PL_EXHAUSTED, NULL, "%zu headers: at most %lld are taken (http.headers)", r->header_count,
+                       (long long)o->header_count);
+    if ((int64_t)r->header_bytes > o->header_bytes) /* the connection's memory has room for some more */
+        return pl_fail(err, PL_EXHAUSTED, NULL,
+                       "the headers have %zu bytes: at most %lld are taken (http.header_bytes)", r->header_bytes,
+                       (long long)o->header_bytes);
     r->headers = arena_get(&r->arena, (r->header_count + 1) * sizeof(*r->headers));
     r->header_count = 0;
     MHD_get_connection_values(mhd, MHD_HEADER_KIND, add_header, r);

@@ -10,7 +10,10 @@ import threading
 import time
 import urllib.request
 
+import boto3
+import botocore.exceptions
 import pytest
+from botocore.config import Config
 
 import aws as clients
 import suite
@@ -450,11 +453,28 @@ def test_ten_thousand_idle_connections(tmp_path):
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_over_the_connection_limit_the_longest_idle_goes(tmp_path):
-    """And one address cannot take all places: what it opens beyond its own limit is closed at once."""
-    up = suite.Up(tmp_path, "--set", "gateway.http.connections=16", "--set", "gateway.http.connections_per_address=12").start()
+def test_limits_are_settings(tmp_path):
+    """Over the connection limit the longest idle goes, and one address cannot take all places: what it opens beyond its own limit is closed at once."""
+    settings = {"http.connections": 16, "http.connections_per_address": 12, "http.header_bytes": "8KiB", "http.headers": 20, "limits.request_bytes": "64KiB", "limits.payload_bytes": "4MiB",
+                "clock_skew": "1m"}
+    up = suite.Up(tmp_path, *(word for key, value in settings.items() for word in ("--set", f"gateway.{key}={value}"))).start()
     aws = Aws(up)
     try:
+        for size, expected, text in ((8192, b"HTTP/1.1 403", b"Missing Authentication Token"), (8193, b"HTTP/1.1 431", b"have 8193 bytes: at most 8192 are taken (http.header_bytes)")):
+            head = f"GET /?a=b HTTP/1.1\r\n{HOST}Connection: close\r\nX: \r\n".encode()
+            out = aws.raw(head[:-2] + b"y" * (size - len(head)) + b"\r\n\r\n")
+            assert out.startswith(expected) and text in out, out
+        for count, expected in ((17, b"HTTP/1.1 403"), (21, b"HTTP/1.1 431")):
+            assert aws.raw(f"GET / HTTP/1.1\r\n{HOST}{''.join(f'X-{i}: y{chr(13)}{chr(10)}' for i in range(count))}Connection: close\r\n\r\n".encode()).startswith(expected)
+        assert aws.target("ListModels", b"{}" + b" " * 65534)[0] == 200
+        status, body, _ = aws.target("ListModels", b"{}" + b" " * 65535)
+        assert status == 413 and "65536 bytes (limits.request_bytes)" in body["message"]
+        for size, text in ((4 << 20, "Endpoint none of account 000000000000 not found."), ((4 << 20) + 1, "has oversize body. It has 4194305 bytes, the limit is 4194304 bytes.")):
+            status, _, body = aws.request("POST", "/endpoints/none/invocations", bytes(size))
+            assert status == 400 and text in json.loads(body)["Message"]
+        assert aws.target("ListModels", {}, when=minutes_from_now(-0.5))[0] == 200
+        status, body, _ = aws.target("ListModels", {}, when=minutes_from_now(-2))
+        assert status == 403 and "Signature expired" in body["message"] and "1 min." in body["message"]
         with contextlib.ExitStack() as held:
             def open_from(address, count):
                 return [held.enter_context(socket.create_connection(aws.address, timeout=suite.PATIENCE, source_address=(address, 0))) for _ in range(count)]
@@ -506,6 +526,14 @@ def test_tls(tmp_path):
         request = urllib.request.Request(aws.url, b"{}", headers)
         with urllib.request.urlopen(request, context=ssl.create_default_context(cafile=str(cert))) as response:
             assert json.load(response) == {"Models": []}
+        options = {"endpoint_url": aws.url, "region_name": aws.region, "aws_access_key_id": aws.key, "aws_secret_access_key": aws.secret}
+        assert boto3.client("sagemaker", **options, verify=str(cert)).list_models()["Models"] == []
+        s3 = boto3.client("s3", **options, verify=str(cert))  # which leaves bodies unsigned when there is TLS
+        s3.create_bucket(Bucket="by-tls")
+        s3.put_object(Bucket="by-tls", Key="k", Body=bytes(3 << 20))
+        assert s3.get_object(Bucket="by-tls", Key="k")["Body"].read() == bytes(3 << 20)
+        with pytest.raises(botocore.exceptions.SSLError):
+            boto3.client("sagemaker", **options, config=Config(retries={"max_attempts": 0})).list_models()
         aws.raw(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")  # not TLS: refused, and nothing else happens
         with urllib.request.urlopen(request, context=ssl.create_default_context(cafile=str(cert))) as response:
             assert response.status == 200

@@ -1,4 +1,5 @@
 """CloudWatch with real clients: boto3 and the command line (query and XML), the newest SDK for JavaScript (JSON 1.0), and what they would not send."""
+import concurrent.futures
 import datetime
 import gzip
 import json
@@ -13,6 +14,7 @@ import models
 import suite
 from aws import Aws
 from suite import wait_until
+from test_05_limits import frozen, in_flight
 from test_13_sagemaker import refused
 from test_15_aws_clients import HERE, javascript, said  # noqa: F401
 
@@ -105,6 +107,63 @@ def test_the_calls_made_are_seen(aws, cloudwatch, name):
     alone = cloudwatch.get_metric_statistics(Namespace="AWS/SageMaker", MetricName="Invocations", Dimensions=[{"Name": "EndpointName", "Value": name}],
                                              StartTime=before, EndTime=before + datetime.timedelta(hours=4), Period=3600, Statistics=["Sum"])
     assert alone["Datapoints"] == [] and alone["Label"] == "Invocations"
+
+
+# Namespace, name, unit, and the value of a call that the endpoint of the test below has made: (samples, sum), None for what only has to be more than 0.
+ALL = "AWS/SageMaker"
+PUBLISHED = [
+    (ALL, "Invocations", "None", (7, 7)), (ALL, "Invocation4XXErrors", "None", (7, 1)), (ALL, "Invocation5XXErrors", "None", (7, 0)), (ALL, "InvocationModelErrors", "None", (7, 1)),
+    (ALL, "ModelLatency", "Microseconds", (7, None)), (ALL, "OverheadLatency", "Microseconds", (7, None)), (ALL, "ModelSetupTime", "Microseconds", (1, None)),
+    (ALL, "ServerlessConcurrentExecutionsUtilization", "None", (7, None)),
+    (ALL, "ServerlessProvisionedConcurrencyExecutions", "Count", (7, None)), (ALL, "ServerlessProvisionedConcurrencyUtilization", "None", (7, None)),
+    (ALL, "ServerlessProvisionedConcurrencyInvocations", "Count", (5, 5)), (ALL, "ServerlessProvisionedConcurrencySpilloverInvocations", "Count", (2, 2)),
+    ("/aws/sagemaker/Endpoints", "MemoryUtilization", "Percent", (None, None)),
+    ("Pilotlight", "Throttles", "Count", (1, 1)), ("Pilotlight", "ColdStarts", "Count", (7, 1)), ("Pilotlight", "Failures", "Count", (7, 0)), ("Pilotlight", "Cancellations", "Count", (7, 0)), ("Pilotlight", "QueueTime", "Microseconds", (1, None)),
+    *(("Pilotlight", f"ColdStart{phase}Time", "Microseconds", (1, None)) for phase in ("Process", "Sandbox", "Load", "FirstPrediction")),
+    ("Pilotlight", "BilledDuration", "Milliseconds", (7, None)), ("Pilotlight", "WarmInstances", "Count", (None, None)),
+]
+
+
+def test_every_metric_with_its_unit_and_dimensions(up, aws, cloudwatch, name):
+    """Four calls within provisioned concurrency, one of which the model refuses; while a fifth is held there two spill over, and one is one too many."""
+    sample = models.Sample()
+    aws.create_model(name, models.SAMPLE_URI)
+    status, out, _ = aws.target("CreateEndpointConfig", {"EndpointConfigName": name, "ProductionVariants": [
+        {"VariantName": "AllTraffic", "ModelName": name, "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 2, "ProvisionedConcurrency": 1}}]})
+    assert status == 200, out
+    aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    aws.in_service(name)
+    wait_until(lambda: len(up.idle(name)) == 1, "the provisioned instance is there")
+    for i in range(3):
+        aws.invoke(name, sample.row(i))
+    with pytest.raises(aws.runtime.exceptions.ModelError):
+        aws.invoke(name, b"a,b,c")
+    with concurrent.futures.ThreadPoolExecutor(2) as pool, frozen(up) as before:
+        calls = [pool.submit(Aws(up).invoke, name, sample.row(0))]
+        wait_until(lambda: in_flight(up, name) == 1, "it is held")
+        assert aws.invoke(name, sample.row(1))["Body"].read() == sample.answer(1)
+        with frozen(up, set(up.runners()) - set(before)):
+            calls.append(pool.submit(Aws(up).invoke, name, sample.row(0)))
+            wait_until(lambda: in_flight(up, name) == 2, "so is the next one")
+            refused(aws.invoke, "ThrottlingException", "2", name=name, body=sample.row(0))
+    assert [c.result()["Body"].read() for c in calls] == [sample.answer(0)] * 2
+    pair = [{"Name": "EndpointName", "Value": name}, {"Name": "VariantName", "Value": "AllTraffic"}]
+    now = datetime.datetime.now(UTC)
+
+    def measured(namespace, metric):
+        points = cloudwatch.get_metric_statistics(Namespace=namespace, MetricName=metric, Dimensions=pair, StartTime=now - 10 * MINUTE, EndTime=now + 10 * MINUTE, Period=60,
+                                                  Statistics=["SampleCount", "Sum"])["Datapoints"]
+        return {p["Unit"] for p in points}, sum(p["SampleCount"] for p in points), sum(p["Sum"] for p in points)
+
+    wait_until(lambda: measured(ALL, "Invocations")[1] == 7 and measured("Pilotlight", "WarmInstances")[1] > 0 and measured("/aws/sagemaker/Endpoints", "MemoryUtilization")[1] > 0, "all is reported")
+    for namespace, metric, unit, (samples, total) in PUBLISHED:
+        units, count, value = measured(namespace, metric)
+        assert units == {unit} and (count == samples if samples else count > 0) and (value == total if total is not None else value > 0), (metric, units, count, value)
+    metrics = [m for namespace in {row[0] for row in PUBLISHED} for page in cloudwatch.get_paginator("list_metrics").paginate(
+        Namespace=namespace, Dimensions=[{"Name": "EndpointName", "Value": name}]) for m in page["Metrics"]]
+    assert all(m["Dimensions"] == pair for m in metrics)
+    listed = {(m["Namespace"], m["MetricName"]) for m in metrics}
+    assert listed == {row[:2] for row in PUBLISHED}
 
 
 def test_all_statistics(cloudwatch, shop):

@@ -145,6 +145,27 @@ def test_what_the_model_forbids_is_refused_by_name(line, service, operation):
     assert not needless, f"no reason is needed any more: {needless}"
 
 
+@pytest.mark.parametrize("service, operation", WALKS)
+def test_members_that_nobody_knows_are_ignored(line, service, operation):
+    """At the top and in every structure: the answer is the one to the same call without them, whatever that says."""
+    model = MODELS[service].operation_model(operation)
+    name, made = next((m for m in model.input_shape.members if operation.startswith("Create") and m == operation[6:] + "Name"), None), iter(range(10**6))
+
+    def answer(body):
+        if name:  # what is made is not made twice
+            body = {**body, name: f"known-{operation}-{next(made)}"}
+        status, code, message = line.call(service, operation, body)
+        return status, code, re.sub("known-[A-Za-z]*-[0-9]*", "known", message)
+
+    strange = {"Mystery": {"deep": [{"x": None}]}, "mystery": "x", "": 1}
+    plain = body_of(service, operation, next(service_model.slots(model).__iter__()), ABSENT)
+    assert answer({**plain, **strange}) == answer(plain)
+    for slot in service_model.slots(model):
+        if slot.shape.type_name == "structure" and not listed(REFUSED, operation, slot):
+            least = service_model.example(slot.shape)
+            assert answer(body_of(service, operation, slot, {**least, **strange})) == answer(body_of(service, operation, slot, least)), slot
+
+
 @pytest.mark.parametrize("operation, member", [(o, m) for o in REFUSED for m in REFUSED[o]])
 def test_what_is_not_offered_is_refused_by_name(line, operation, member):
     service = next(s for s in OPERATIONS if operation in OPERATIONS[s])
