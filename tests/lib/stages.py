@@ -173,6 +173,10 @@ def valgrind(stage):
         stage.count(failed=1, name="no unit test has one of the names")
 
 
+def aarch64(stage):
+    stage.lines([PYTHON, "tests/aarch64/run"])
+
+
 def rules(stage):
     stage.lines([PYTHON, "tests/rules"])
 
@@ -191,11 +195,12 @@ STAGES = [
     Stage("fuzz", "test", ("build-fuzz",), fuzz, f"every fuzzer for {FUZZ_SECONDS} s"),
     Stage("tsan-unit", "test", ("build-tsan",), tsan_unit, "unit tests that have threads, with TSan"),
     Stage("tsan-integration", "test", ("build-tsan",), tsan_integration, "life, traffic and limits with TSan"),
+    Stage("aarch64", "test", ("build",), aarch64, "worker and common compiled for aarch64, compiled forests run there"),
     Stage("asan-integration", "test", ("build-asan",), asan_integration, "integration with ASan and UBSan, without the slow ones"),
 ]
 QUICK = ("build", "unit")
-# The slow looks with sanitizers: only with --all, as they would double the time of a run.
-DEEP = ("build-tsan", "build-asan", "tsan-unit", "tsan-integration", "asan-integration")
+# The slow looks with sanitizers and at another CPU: only with --all, as they would double the time of a run.
+DEEP = ("build-tsan", "build-asan", "tsan-unit", "tsan-integration", "aarch64", "asan-integration")
 
 
 def chosen(only):
