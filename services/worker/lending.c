@@ -1,6 +1,7 @@
 #include "lending.h"
 
 #include "base/mem.h"
+#include "base/time.h"
 #include "channel/courier.h"
 #include "instance.h"
 #include "log/log.h"
@@ -16,7 +17,8 @@
 #include <unistd.h>
 
 /* Connections that have not said who they are count, too. */
-#define BORROWERS_MAX 64
+#define BORROWERS_MAX   64
+#define ACCEPT_AGAIN_MS 200 /* after accept() failed for want of descriptors or memory */
 
 struct borrower {
     struct list link;
@@ -30,6 +32,7 @@ struct lending {
     struct lending_options o;
     char *path;
     struct loop_fd watch; /* listens; -1: not */
+    struct loop_timer again;
     struct list borrowers;
     unsigned count;
     struct list parted; /* freed soon: a message of theirs may still be looked at */
@@ -297,6 +300,17 @@ static void knocks(struct loop_fd *f, uint32_t events_seen)
     (void)events_seen;
     while (l->watch.fd >= 0 && (fd = accept4(l->watch.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
         accepted(l, fd);
+    if (l->watch.fd < 0 || errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+        return;
+    loop_fd_want(l->loop, f, 0); /* or it would knock without end */
+    loop_timer_set(l->loop, &l->again, pl_now_ms() + ACCEPT_AGAIN_MS);
+}
+
+static void listen_again(struct loop_timer *t)
+{
+    struct lending *l = PL_CONTAINER(t, struct lending, again);
+
+    loop_fd_want(l->loop, &l->watch, EPOLLIN);
 }
 
 /* Whatever socket lies there is of a worker that is gone: the cache, which only one uses at a time, is ours by now. */
@@ -341,6 +355,7 @@ enum pl_code lending_start(struct lending **out, struct loop *loop, const struct
     list_init(&l->borrowers);
     list_init(&l->parted);
     l->sweep.run = sweep;
+    l->again.fire = listen_again;
     *out = l;
     return l->path[0] ? listen_at(l, err) : PL_OK;
 }
@@ -349,6 +364,7 @@ void lending_shut(struct lending *l)
 {
     if (l->watch.fd < 0)
         return;
+    loop_timer_clear(l->loop, &l->again);
     loop_fd_remove(l->loop, &l->watch);
     pl_close_p(&l->watch.fd);
     (void)unlink(l->path);
