@@ -161,6 +161,8 @@ static void link_flush_due(struct loop_task *t)
     struct local_link *k = PL_CONTAINER(t, struct local_link, flush);
     k->flushing = false;
     link_flush(k);
+    if (!k->closed && !k->why && !k->full) /* no EPOLLOUT will say so */
+        k->owner->sent(k);
     local_link_unref(k);
 }
 

@@ -28,7 +28,7 @@ struct local_link_owner {
     bool (*frame)(struct local_link *k, struct local_frame *f);
     /* The connection is over, "the peer has closed it"; local_link_close() has been called. */
     void (*closed)(struct local_link *k, const char *why);
-    /* The queue has shrunk, after it was waited for. */
+    /* The queue has shrunk, other than from inside local_link_send(). */
     void (*sent)(struct local_link *k);
     void (*free)(struct local_link *k);
 };
