@@ -26,6 +26,8 @@ struct membership {
     struct rpc_request *sending; /* NULL: none in flight */
     struct loop_timer next;
     bool joined;    /* the last heartbeat was answered; one log line per change */
+    bool draining;  /* nobody is to count on this host any more                 */
+    bool news;      /* since the heartbeat that is in flight                    */
     bool leaving;   /* nothing follows but the last heartbeat ...               */
     bool last_sent; /* ... which is under way                                   */
     bool freed;     /* only the answer of what was cancelled is waited for      */
@@ -91,6 +93,9 @@ static void beaten(void *arg, const struct pl_err *status, const void *message, 
         return;
     }
     after_ms = next_after(m, status, message);
+    if (m->news)
+        after_ms = 0;
+    m->news = false;
     loop_timer_set(m->loop, &m->next, pl_now_ms() + after_ms);
 }
 
@@ -111,7 +116,7 @@ static void beat(struct membership *m)
     host.n_runtimes = m->runtime_count;
     host.runtimes = (char **)m->runtimes;
     host.memory_mb = m->memory_mb;
-    host.draining = m->leaving;
+    host.draining = m->draining;
     req.host = &host;
     req.host_epoch = m->host_epoch;
     req.leaving = m->leaving;
@@ -142,10 +147,20 @@ struct membership *membership_start(struct loop *l, struct rpc *r, const struct 
     return m;
 }
 
+void membership_drain(struct membership *m)
+{
+    m->draining = true;
+    m->news = m->sending != NULL;
+    if (m->sending)
+        return;
+    loop_timer_clear(m->loop, &m->next);
+    beat(m);
+}
+
 void membership_leave(struct membership *m, void (*left)(void *arg), void *arg)
 {
     loop_timer_clear(m->loop, &m->next);
-    m->leaving = true;
+    m->leaving = m->draining = true;
     m->left = left;
     m->left_arg = arg;
     if (m->sending)

@@ -23,6 +23,8 @@ struct membership_options {
 
 /* Sends the first heartbeat at once. */
 struct membership *membership_start(struct loop *l, struct rpc *r, const struct membership_options *o);
+/* Tells at once that nobody is to count on this host any more. */
+void membership_drain(struct membership *m);
 /* One last heartbeat that says so; 'left' once, after its answer or a short while. Before membership_free(). */
 void membership_leave(struct membership *m, void (*left)(void *arg), void *arg);
 void membership_free(struct membership *m);

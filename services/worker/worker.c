@@ -203,6 +203,8 @@ void worker_drain(struct worker *w, void (*drained)(void *arg), void *arg)
     w->left_control = !w->membership;
     w->drain_until_ms = pl_now_ms() + w->drain_ms;
     lending_shut(w->parts.lending);
+    if (w->membership)
+        membership_drain(w->membership);
     watched = watchers_tell_drain(w->parts.watchers);
     artifacts_shut(w->parts.bringup.artifacts, artifacts_idle, w);
     forests_shut(w->parts.bringup.forests, forests_idle, w);
