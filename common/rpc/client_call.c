@@ -5,6 +5,8 @@
 #include "base/mem.h"
 
 #include <assert.h>
+#include <grpc/support/alloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,6 +91,17 @@ void request_op_status(struct rpc_request *q, grpc_op *op)
     op->data.recv_status_on_client.status_details = &q->status_text;
 }
 
+/* The peer of a call is "ipv4:127.0.0.1:8083" once it has a connection, and before that its channel's target. Of a target
+ * that looks like a peer nobody knows. */
+static bool never_left(const struct rpc_request *q)
+{
+    const char *target = q->channel->target;
+    char *peer = grpc_call_get_peer(q->core);
+    bool same = peer && strcmp(peer, target) == 0;
+    gpr_free(peer);
+    return same && strncmp(target, "ipv", 3) != 0 && strncmp(target, "unix", 4) != 0;
+}
+
 void request_status(const struct rpc_request *q, struct pl_err *out)
 {
     if (q->failed) {
@@ -100,6 +113,8 @@ void request_status(const struct rpc_request *q, struct pl_err *out)
      * Nobody here has cancelled, and nobody there has answered: repeat it elsewhere. */
     if (out->code == PL_CANCELLED && !q->cancelled && !rpc_status_has_details(&q->trailing))
         (void)pl_fail(out, PL_UNAVAILABLE, NULL, "%s ended the call without an answer", q->channel->target);
+    else if (out->code == PL_UNAVAILABLE && !rpc_status_has_details(&q->trailing) && never_left(q))
+        (void)snprintf(out->reason, sizeof(out->reason), RPC_NOT_SENT);
 }
 
 void rpc_cancel(struct rpc_request *q)

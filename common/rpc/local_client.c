@@ -264,7 +264,8 @@ struct rpc_request *local_send(struct rpc_channel *c, const struct rpc_send *s)
     } else if (local_connected(c)) {
         request_go(r, s->traceparent);
     } else {
-        (void)pl_fail(&err, PL_UNAVAILABLE, NULL, "%s: cannot connect: %s", c->target, c->local->why);
+        (void)pl_fail_reason(&err, PL_UNAVAILABLE, RPC_NOT_SENT, NULL, "%s: cannot connect: %s", c->target,
+                             c->local->why);
         request_fail(r, &err);
     }
     return &r->q;

@@ -21,6 +21,7 @@ static const struct {
 } reasons[] = {
     { "INSTANCE_DIED", CORE_LOST },   { "INVOKE_TIMEOUT", CORE_LOST }, { "INSTANCE_GONE", CORE_MISSED },
     { "INSTANCE_BUSY", CORE_MISSED }, { "DRAINING", CORE_MISSED },     { "MAX_CALLS_IN_FLIGHT", CORE_MISSED },
+    { RPC_NOT_SENT, CORE_MISSED }, /* the transport's */
 };
 
 /* Words of the transport, and words that we do not know: what has become of the instance is not known either. */

@@ -1,5 +1,6 @@
 /* A server that takes connections and calls and never answers, as one that is stopped or hangs: the client's own clock
- * has to end its calls, over both kinds of channel. */
+ * has to end its calls, over both kinds of channel. And one that dies: who called hears whether it may have been heard.
+ */
 #include "rig.h"
 
 #include "base/cleanup.h"
@@ -8,11 +9,13 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 struct deaf {
     int listener;
+    const char *until; /* hangs up when it has read this; NULL: never */
     pthread_t thread;
     char address[32];
 };
@@ -26,8 +29,9 @@ static void *be_deaf(void *arg)
     pl_cleanup(pl_close_p) int fd = accept(d->listener, NULL, NULL);
     if (fd < 0 || write(fd, settings, sizeof(settings)) != (ssize_t)sizeof(settings))
         return NULL;
-    while (read(fd, ignored, sizeof(ignored)) > 0)
-        ;
+    for (ssize_t n; (n = read(fd, ignored, sizeof(ignored))) > 0;)
+        if (d->until && memmem(ignored, (size_t)n, d->until, strlen(d->until)))
+            break;
     return NULL;
 }
 
@@ -53,7 +57,7 @@ static void deaf_stop(struct deaf *d)
 static void ends_at_its_deadline(bool internal)
 {
     static struct rig g;
-    struct deaf d;
+    struct deaf d = { .until = NULL };
     struct result r;
     deaf_start(&d);
     rig_up(&g);
@@ -81,9 +85,50 @@ static void test_internal_channel(void **state)
     ends_at_its_deadline(true);
 }
 
+static void may_have_been_sent(bool internal)
+{
+    static struct rig g;
+    struct deaf d = { .until = "ping" };
+    struct result r;
+    deaf_start(&d);
+    rig_up(&g);
+    snprintf(g.address, sizeof(g.address), "%s", d.address);
+    rig_connect(&g, &(struct rpc_channel_options){ .internal = internal });
+    rig_send(&g, ECHO, 20000, &r);
+    wait_event(&r.over);
+    assert_int_equal(r.status.code, PL_UNAVAILABLE);
+    assert_string_equal(r.status.reason, "");
+    result_done(&r);
+    rig_down(&g);
+    deaf_stop(&d);
+    rig_up(&g);
+    snprintf(g.address, sizeof(g.address), "%s", d.address); /* where nobody listens any more */
+    rig_connect(&g, &(struct rpc_channel_options){ .internal = internal });
+    rig_send(&g, ECHO, 20000, &r);
+    wait_event(&r.over);
+    assert_int_equal(r.status.code, PL_UNAVAILABLE);
+    assert_string_equal(r.status.reason, RPC_NOT_SENT);
+    result_done(&r);
+    rig_down(&g);
+}
+
+static void test_dead_public(void **state)
+{
+    (void)state;
+    may_have_been_sent(false);
+}
+
+static void test_dead_internal(void **state)
+{
+    (void)state;
+    may_have_been_sent(true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_dead_public),
+        cmocka_unit_test(test_dead_internal),
         cmocka_unit_test(test_public_channel),
         cmocka_unit_test(test_internal_channel),
     };

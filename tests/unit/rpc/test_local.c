@@ -416,6 +416,7 @@ static void test_nobody_listens(void **state)
     wait_event(&fails.over);
     assert_int_equal(fails.status.code, PL_UNAVAILABLE);
     assert_non_null(strstr(fails.status.message, g->address));
+    assert_string_equal(fails.status.reason, RPC_NOT_SENT);
     result_done(&fails);
     struct pl_err err;
     struct rpc_bytes *reply = NULL;

@@ -3,14 +3,17 @@
  * A channel connects when first used or told to, keeps the connection alive with pings while it has calls, and rebuilds
  * it with back-off (the core's: from 100 ms, 1.6 times longer after each failure, to 5 s, jittered). It makes no
  * retries of its own: the caller knows whether a call may be repeated. A call that a server dropped without an answer,
- * as one that shuts down does with calls which cross its GOAWAY on the way, ends with PL_UNAVAILABLE. 'done' of a
- * request is called exactly once, always asynchronously, also after rpc_cancel(). */
+ * as one that shuts down does with calls which cross its GOAWAY on the way, ends with PL_UNAVAILABLE; with the reason
+ * RPC_NOT_SENT where it is certain that no server has seen any of it. 'done' of a request is called exactly once, always
+ * asynchronously, also after rpc_cancel(). */
 #ifndef RPC_CLIENT_H
 #define RPC_CLIENT_H
 
 #include "rpc/rpc.h"
 
 #include <protobuf-c/protobuf-c.h>
+
+#define RPC_NOT_SENT "NOT_SENT"
 
 struct rpc_channel;
 struct rpc_request;
