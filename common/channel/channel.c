@@ -248,6 +248,13 @@ static bool took(struct channel *ch, size_t n)
     return ch->watch.fd >= 0;
 }
 
+/* A unix socket whose owner goes tells so by ECONNRESET when there is something in it that has not been read. */
+static void closed(struct channel *ch, bool reset)
+{
+    ch->unread = ch->asked && ch->first_len == 0 && (reset || !all_sent(ch));
+    break_off(ch, false, "closed its connection");
+}
+
 static void pull(struct channel *ch)
 {
     for (;;) {
@@ -262,7 +269,7 @@ static void pull(struct channel *ch)
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             return;
         if (n <= 0) {
-            break_off(ch, false, "closed its connection");
+            closed(ch, n < 0 && errno == ECONNRESET);
             return;
         }
         if (!took(ch, (size_t)n))

@@ -5,6 +5,7 @@
  *               something that nobody has read yet, the worker reads that first
  *     too late  the caller is told, the worker kills it
  *     dying     it closed its end, or lied, in which case the worker kills it: the caller hears how it died
+ *     missed    it was gone before it had read the request, which goes to another one
  *     cancelled the worker kills it */
 #include "borrow_private.h"
 
@@ -103,10 +104,11 @@ static void condemn(struct borrowed *b, const char *why)
     borrowing_kill(b->all, b->id, why);
 }
 
-/* How it died, or that nobody can say. Too much memory is the model's error, as one that it would have answered. */
+/* How it died, or that nobody can say: then it may live, and the core stops it by way of its host. Too much memory is
+ * the model's error, as one that it would have answered. */
 static void decide_death(struct borrowed *b)
 {
-    b->outcome = CORE_LOST;
+    b->outcome = b->dead || borrowing_connected(b->all) ? CORE_LOST : CORE_SUSPECT;
     if (b->dead && b->overrun) {
         b->outcome = CORE_REFUSED;
         (void)pl_fail_reason(&b->err, PL_MODEL, "MODEL_ERROR", NULL,
@@ -137,9 +139,17 @@ static void too_late(struct borrowed *b)
     (void)snprintf(why, sizeof(why), "killed: no answer within the invocation timeout of %u ms", b->timeout_ms);
     (void)pl_fail_reason(&b->err, PL_DEADLINE, "INVOKE_TIMEOUT", NULL,
                          "the model did not answer within the invocation timeout of %u ms", b->timeout_ms);
-    b->outcome = CORE_LOST;
+    b->outcome = borrowing_connected(b->all) ? CORE_LOST : CORE_SUSPECT; /* nobody else has it killed */
     channel_close(&b->channel);
     condemn(b, why);
+    finish(b);
+}
+
+static void missed(struct borrowed *b)
+{
+    b->outcome = CORE_MISSED;
+    (void)pl_fail_reason(&b->err, PL_UNAVAILABLE, "NO_CAPACITY", NULL,
+                         "instances keep vanishing: instance %" PRIu64 " died before it had the request", b->id);
     finish(b);
 }
 
@@ -236,6 +246,8 @@ static void broken(struct channel *ch, bool lie, const char *why)
 
     if (lie && b->state == BORROWED_ASKED) {
         lied(b, "it ", why);
+    } else if (b->state == BORROWED_ASKED && ch->unread) {
+        missed(b);
     } else if (b->state == BORROWED_ASKED) {
         (void)snprintf(b->why, sizeof(b->why), "%s", why);
         b->state = BORROWED_DYING;

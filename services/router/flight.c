@@ -21,7 +21,7 @@
  * Late: in the queue core/coldstart.c ends it (START_TIMEOUT, NO_CAPACITY); in the instance the worker host does
  * (INVOKE_TIMEOUT), and kills the instance.
  *
- * An instance that was gone before it had the request is a miss: the request takes the next one, first in line.
+ * An instance that was gone before it had read the request is a miss: the request takes the next one, first in line.
  * Whenever the instance may have had it, it is not sent again: its caller is told (INSTANCE_DIED). */
 #include "flight.h"
 

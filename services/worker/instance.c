@@ -165,12 +165,15 @@ static void tell_starter_of_death(struct instance *in, const char *reason)
     tell_started(in, &err);
 }
 
-/* Too much memory is the model's error, as one that it would have answered; anything else is a death. */
+/* Before the request: no matter of its caller. Too much memory: an error of the model, as if it had answered it. */
 static void tell_caller_of_death(struct instance *in, const char *reason)
 {
     struct pl_err err;
 
-    if (in->overrun)
+    if (in->channel.unread)
+        (void)pl_fail_reason(&err, PL_NOT_FOUND, "INSTANCE_GONE", "instance_id",
+                             "instance %s died before it had the request: %s", in->id_text, reason);
+    else if (in->overrun)
         (void)pl_fail_reason(&err, PL_MODEL, "MODEL_ERROR", NULL, "instance %s was killed while answering: %s",
                              in->id_text, reason);
     else

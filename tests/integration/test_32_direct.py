@@ -139,6 +139,18 @@ def test_it_is_told_how_an_instance_died(way, script):
     assert re.search(r"\b[0-9a-f]{16}\b", line), line
 
 
+def test_instance_that_is_killed_while_it_answers(way, script):
+    call = way.inference.Invoke.future(endpoint_name=script, body=b"sleep until killed", content_type="application/octet-stream", timeout=suite.PATIENCE)
+    wait_until(lambda: [line for line in lines(way) if "sleeping for sleep until killed" in line], "it is at work")
+    for pid in way.runners():
+        os.kill(pid, signal.SIGKILL)
+    with pytest.raises(grpc.RpcError) as failed:
+        call.result()
+    told = protos.Failure(failed.value)
+    assert told.code == "INTERNAL" and told.reason == "INSTANCE_DIED" and "killed by signal 9" in told.message, told
+    assert ask(way, b"again").body == b"again"
+
+
 def test_instance_that_says_what_nobody_asked_for_is_killed(way, script):
     told = refused(way, b"babel")
     assert told.code == "INTERNAL" and told.reason == "INSTANCE_DIED" and "killed: it" in told.message, told

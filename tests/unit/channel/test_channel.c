@@ -265,6 +265,39 @@ static void end_of_file(void **state)
     run();
     assert_true(rig->broken && !rig->lie);
     assert_text(rig->why, "closed its connection");
+    assert_true(rig->channel.unread); /* it has not looked at it */
+}
+
+static void end_of_file_after_the_question(void **state)
+{
+    (void)state;
+    ask(FRAME_INVOKE, 1, "row", 3);
+    hear_question(FRAME_INVOKE, 1, "row", 3);
+    pl_close_p(&rig->instance);
+    run();
+    assert_true(rig->broken && !rig->lie && !rig->channel.unread);
+}
+
+static void end_of_file_before_all_of_the_question(void **state)
+{
+    static const uint8_t much[4 << 20];
+    char some[4096];
+
+    (void)state;
+    ask(FRAME_INVOKE, 1, much, sizeof(much));
+    assert_int_equal(recv(rig->instance, some, sizeof(some), MSG_WAITALL), sizeof(some));
+    pl_close_p(&rig->instance);
+    run();
+    assert_true(rig->broken && !rig->lie && rig->channel.unread);
+}
+
+static void end_of_file_before_a_question(void **state)
+{
+    (void)state;
+    pl_close_p(&rig->instance);
+    ask(FRAME_INVOKE, 1, "row", 3);
+    run();
+    assert_true(rig->broken && !rig->lie && rig->channel.unread);
 }
 
 static void end_of_file_in_the_middle_of_an_answer(void **state)
@@ -274,7 +307,7 @@ static void end_of_file_in_the_middle_of_an_answer(void **state)
     say_frame(FRAME_RESULT, 1, "ha", 2, 20);
     pl_close_p(&rig->instance);
     run();
-    assert_true(rig->broken && !rig->lie);
+    assert_true(rig->broken && !rig->lie && !rig->channel.unread);
 }
 
 static void bytes_that_nobody_asked_for(void **state)
@@ -423,6 +456,9 @@ int main(void)
         R(more_than_a_socket_takes),
         R(many_spans),
         R(end_of_file),
+        R(end_of_file_after_the_question),
+        R(end_of_file_before_all_of_the_question),
+        R(end_of_file_before_a_question),
         R(end_of_file_in_the_middle_of_an_answer),
         R(bytes_that_nobody_asked_for),
         R(another_id),

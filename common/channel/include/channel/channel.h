@@ -44,7 +44,8 @@ struct channel {
     struct loop_fd watch; /* -1: closed */
     const struct channel_events *events;
 
-    bool asked; /* a question is open */
+    bool asked;  /* a question is open */
+    bool unread; /* broken, and no lie: the instance was gone before it had all of the question, and has done nothing */
     uint64_t id;
     enum frame_kind kind; /* of the question */
 
