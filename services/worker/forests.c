@@ -15,7 +15,8 @@
 
 /* As long as an endpoint may take to start (start timeout, 180 s) leaves room for the start itself. */
 #define COMPILE_TIMEOUT_MS 90000
-/* A run that somebody killed is made again, after a pause that grows: by then a system out of memory may be over it. */
+/* A run that somebody killed is made again: at once, then after pauses that grow, by when a system out of memory may be
+ * over it. */
 #define MAX_TRIES   4
 #define PAUSE_TIMES 6
 /* At a time, also on a machine with many processors: each may take as much memory as the largest instance. */
@@ -110,23 +111,33 @@ static void land(struct compilation *c)
         loop_post(f->loop, &f->idle_task);
 }
 
-/* Whoever waits goes on without a forest, and so does who comes during the pause: a start is not to take minutes. */
-static void rest(struct compilation *c, const struct pl_err *err)
+/* The second try is made for those who wait. After that they go on without a forest, and so does who comes during a
+ * pause: a start is not to take minutes. */
+static void rest(struct compilation *c)
 {
     struct forests *f = c->owner;
     int64_t pause_ms = f->pause_ms;
 
-    for (unsigned i = 1; i < c->tries; i++)
+    for (unsigned i = 2; i < c->tries; i++)
         pause_ms *= PAUSE_TIMES;
-    log_warn("compile_again", LOG_STR("sha256", cache_item_sha256(c->item)), LOG_STR("error", err->message),
-             LOG_MS("pause_ms", pause_ms));
-    metrics_add(f->stats->compile_failures, 1);
     cache_item_set_compiled(c->item);
-    drop_folder(c);
-    leave_turn(c);
     c->state = RESTING;
     loop_timer_set(f->loop, &c->again, pl_now_ms() + pause_ms);
     release_waits(c);
+}
+
+static void try_again(struct compilation *c, const struct pl_err *err)
+{
+    log_warn("compile_again", LOG_STR("sha256", cache_item_sha256(c->item)), LOG_STR("error", err->message),
+             LOG_INT("tries", c->tries));
+    metrics_add(c->owner->stats->compile_failures, 1);
+    drop_folder(c);
+    leave_turn(c);
+    c->state = WAITING;
+    if (c->tries == 1)
+        loop_post(c->owner->loop, &c->begin);
+    else
+        rest(c);
 }
 
 /* Not tried again before the next start of the worker: what failed would fail again, at the cost of every start. */
@@ -152,7 +163,7 @@ static void compiled(void *arg, int64_t bytes, const char *said, const struct pl
 
     c->compiling = NULL;
     if (err && worth_another_try(c, err)) {
-        rest(c, err);
+        try_again(c, err);
         return;
     }
     if (err && (err->code != PL_UNAVAILABLE || bytes == 0 || c->owner->shut)) {
@@ -211,7 +222,7 @@ static void begin(struct loop_task *t)
     if (start(c, &err) == PL_OK)
         return;
     if (worth_another_try(c, &err))
-        rest(c, &err);
+        try_again(c, &err);
     else
         give_up(c, &err);
 }

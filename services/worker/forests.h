@@ -3,7 +3,7 @@
  * One compilation per cache item: compile (process) -> placed in the item -> everybody who waits goes on. Whoever waits
  * goes on also when nothing came of it: an instance then says why and goes through the runtime's library. Where that
  * need not be the model's fault (the process was killed, the host had no memory for one), it is tried a few more times,
- * with nobody waiting; instances that start after that have the forest.
+ * after the second with nobody waiting; instances that start after that have the forest.
  *
  * Threads: with the turn.  Memory: owns compilations and waits; a wait ends with its 'done' or its cancel. */
 #ifndef WORKER_FORESTS_H
@@ -19,7 +19,7 @@ struct loop;
 struct spawner;
 struct worker_stats;
 
-/* 'pause_ms': before a run that was killed is made again for the first time. */
+/* 'pause_ms': before a run that was killed twice is made again. */
 struct forests *forests_new(struct loop *l, struct cache *c, struct spawner *s, const struct worker_stats *stats,
                             int64_t pause_ms);
 /* No compilation is left: see forests_shut(). */

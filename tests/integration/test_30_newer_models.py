@@ -177,3 +177,37 @@ def test_it_is_told_why_a_model_falls_back_to_the_library(up, artifacts):
     forests, library = counted(up)
     assert forests == before[0] and library > before[1]
     assert re.search(r"model_compiled .*result=\"0.why: booster gblinear", (up.folder / "state" / "log" / "worker.log").read_text())
+
+
+# ---- compiled forests that are damaged ----
+
+def flipped(whole):
+    at = len(whole) * 2 // 3
+    return whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1:]
+
+
+def test_a_damaged_forest_is_refused_and_made_again(up, artifacts):
+    """Whoever meets it is served by the library, the next start has a new one. Not for ever: it is an instance that says what is damaged."""
+    def served_by_forest():
+        before = counted(up)
+        answer = up.invoke("damaged", csv(rows), content_type="text/csv")
+        assert answer.timings.cold and numpy.allclose(numbers(answer.body.decode()), wanted.reshape(-1, 1), rtol=1e-6)
+        suite.wait_until(lambda: counted(up) != before, "the start is counted")
+        return counted(up)[0] > before[0]
+
+    def forests():
+        return set(up.folder.rglob(".pilotlight-forest-*/0.forest"))
+
+    booster, rows, wanted = trained("reg:squarederror", max_depth=5, seed=30)
+    others = forests()
+    up.serve("damaged", artifacts.tar(models.entry("xgboost-model", bytes(booster.save_raw("ubj")))), keep_alive_ms=0)
+    (forest,) = forests() - others
+    whole = forest.read_bytes()
+    assert served_by_forest()
+    for damaged in (flipped(whole), whole[:len(whole) // 2], b""):
+        forest.write_bytes(damaged)
+        assert not served_by_forest()
+        assert served_by_forest() and forest.read_bytes() == whole
+    forest.write_bytes(flipped(whole))
+    assert not served_by_forest() and not served_by_forest() and forest.read_bytes() == flipped(whole)
+    assert (up.folder / "state" / "log" / "worker.log").read_text().count("forest_damaged") >= 4

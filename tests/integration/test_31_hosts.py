@@ -3,7 +3,6 @@ import contextlib
 import os
 import pathlib
 import random
-import re
 import signal
 
 import numpy
@@ -139,8 +138,7 @@ def test_unpacking_and_compiling_may_be_killed(stack, large, name):
     os.kill(at_work(stack, "pl-compile"), signal.SIGKILL)
     endpoint, status = stack.settled(name)
     facts = endpoint.variants[0].facts
-    assert status == "IN_SERVICE" and facts.forests == 0, facts
-    assert re.search("killed by signal 9|it was not compiled", facts.forest_note), "at its work, or before it had any"
+    assert status == "IN_SERVICE" and facts.forests == 1, f"it was run again: {facts}"
     assert not unfinished(stack) and right(stack, name, booster)
 
 
