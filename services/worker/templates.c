@@ -265,7 +265,7 @@ static void start(struct template *e, const spec_t *spec, struct cache_item *mod
                                 .estimate_bytes = capacity_estimate(spec->memory_size_mb, model, code),
                                 .done = started,
                                 .arg = e };
-    struct pl_err err;
+    struct pl_err err = { 0 };
 
     if (capacity_admit(t->o.capacity, spec->memory_size_mb, s.estimate_bytes, &err) != PL_OK ||
         !make_control(&e->control, &s.template_fd)) {
@@ -341,6 +341,20 @@ static void tick(struct loop_timer *timer)
         loop_timer_set(t->loop, timer, now_ms + TICK_MS);
 }
 
+/* Those that have a process. What is kept to know that a model can have none takes nobody's place. */
+static uint64_t living(const struct templates *t)
+{
+    uint64_t n = 0;
+
+    list_each(l, &t->list)
+    {
+        const struct template *e = list_entry(l, struct template, link);
+
+        n += e->in && !e->dropped;
+    }
+    return n;
+}
+
 /* The least recently used one that has a process and is not of this variant. */
 static struct template *oldest(struct templates *t, const spec_t *spec)
 {
@@ -358,10 +372,11 @@ static struct template *oldest(struct templates *t, const spec_t *spec)
 
 static bool has_room(struct templates *t, const spec_t *spec)
 {
-    struct template *old = t->count >= (uint64_t)t->o.limit ? oldest(t, spec) : NULL;
+    struct template *old;
 
-    if (t->count < (uint64_t)t->o.limit)
+    if (living(t) < (uint64_t)t->o.limit)
         return true;
+    old = oldest(t, spec);
     if (!old)
         return false;
     drop(old, "there are more than templates.limit");

@@ -107,6 +107,20 @@ def alive(pid):
 
 
 @pytest.fixture
+def few(tmp_path, artifacts):
+    """A suite of its own, with room for one template."""
+    stack = suite.Stack(tmp_path, {"worker": {"templates.limit": 1}})
+    stack.start()
+
+    def deploy(name, text=""):
+        code = SCRIPT + textwrap.dedent(text)
+        stack.serve(name, custom.archive(artifacts, code), model_fields={"runtime": "python", "environment": {"PILOTLIGHT_SNAPSHOT": "1"}}, keep_alive_ms=600000)
+        return Served(stack, name)
+    yield deploy
+    stack.stop()
+
+
+@pytest.fixture
 def serve(up, artifacts, name):
     made = []
 
@@ -287,6 +301,15 @@ def test_what_cannot_be_copied_is_not(serve, load, reason):
     assert it.ask("os.getpid()") == 1
     it.end_instances()
     assert it.ask("os.getpid()") == 1 and it.templates() == []
+
+
+def test_what_cannot_be_copied_takes_nobodys_place(few):
+    few("threads", """
+        def model_fn(model_dir):
+            import threading
+            threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+        """).said("no template for this model")
+    few("copies").said("template ready")
 
 
 def test_a_template_that_attacks(up, serve):
