@@ -17,6 +17,10 @@
 #include <string.h>
 
 #define MAX_CALLS_IN_FLIGHT 10000
+/* A call of which only the headers have come is not in flight yet, and nobody but the core knows of it: so one
+ * connection has as many at a time as all may be in flight, and some more, which hear why they are refused. Clients keep
+ * the rest to themselves until there is room. */
+#define STREAMS_SPARE 100
 /* Requests for calls kept with the core, per method: enough that a burst finds a place while the pump is busy. */
 #define ARMED_UNARY 8
 #define ARMED_OTHER 2
@@ -60,6 +64,7 @@ static grpc_server *core_new(const struct rpc_server *s, const struct rpc_server
         arg_quota(quota),
         arg_int(GRPC_ARG_ALLOW_REUSEPORT, 0),
         arg_int(GRPC_ARG_ENABLE_CHANNELZ, 0),
+        arg_int(GRPC_ARG_MAX_CONCURRENT_STREAMS, (int)s->max_in_flight + STREAMS_SPARE),
         arg_int(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, (int)(largest + CORE_LIMIT_SLACK_BYTES)),
         arg_int(GRPC_ARG_MAX_METADATA_SIZE, RPC_MAX_METADATA_BYTES),
         arg_int(GRPC_ARG_KEEPALIVE_TIME_MS, RPC_PING_TIME_MS),

@@ -14,7 +14,7 @@
 
 #define BODY_BYTES  40000 /* fits the server's first window */
 #define FRAME_BYTES 16384
-enum { DATA = 0, HEADERS = 1, RST_STREAM = 3, GOAWAY = 7, END_STREAM = 1, END_HEADERS = 4, STREAM = 1 };
+enum { DATA = 0, HEADERS = 1, RST_STREAM = 3, SETTINGS = 4, GOAWAY = 7, END_STREAM = 1, END_HEADERS = 4, STREAM = 1 };
 
 static void put(int fd, const void *bytes, size_t n)
 {
@@ -167,6 +167,35 @@ static void test_it_makes_room_for_calls(void **state)
     rig_down(&g);
 }
 
+/* The value of a setting in the server's first frame. */
+static uint32_t read_setting(int fd, unsigned id)
+{
+    unsigned char head[9], payload[256];
+    read_exactly(fd, head, sizeof(head));
+    assert_int_equal(head[3], SETTINGS);
+    size_t n = (size_t)head[1] << 8 | head[2];
+    assert_true(n <= sizeof(payload));
+    read_exactly(fd, payload, n);
+    for (const unsigned char *p = payload; p + 6 <= payload + n; p += 6)
+        if ((unsigned)(p[0] << 8 | p[1]) == id)
+            return (uint32_t)p[2] << 24 | (uint32_t)p[3] << 16 | (uint32_t)p[4] << 8 | p[5];
+    fail_msg("it says nothing of setting %u", id);
+    return 0;
+}
+
+/* Calls whose messages never come are not in flight; how many one connection may have of them is said to it. */
+static void test_half_calls_of_a_connection_are_limited(void **state)
+{
+    enum { MAX_CONCURRENT_STREAMS = 3 };
+    struct rig g;
+    (void)state;
+    serve(&g, (struct rpc_server_options){ .max_calls_in_flight = 7 });
+    int fd = begin_call(&g);
+    assert_in_range(read_setting(fd, MAX_CONCURRENT_STREAMS), 8, 7 + 1000);
+    close(fd);
+    rig_down(&g);
+}
+
 /* What a connection's first window lets through of a message of 1 MiB, and no more. */
 static int send_half(const struct rig *g)
 {
@@ -222,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_oldest_goes_when_there_is_too_much),
         cmocka_unit_test(test_what_is_not_taken_in_time_goes),
         cmocka_unit_test(test_it_makes_room_for_calls),
+        cmocka_unit_test(test_half_calls_of_a_connection_are_limited),
         cmocka_unit_test(test_half_sent_requests_are_bounded_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,7 +56,7 @@ struct rpc_server_options {
     const void *descriptor_set; /* serialized google.protobuf.FileDescriptorSet with imports; NULL = no reflection */
     size_t descriptor_set_len;
     size_t max_message_bytes;     /* 0 = RPC_MAX_MESSAGE_BYTES */
-    uint32_t max_calls_in_flight; /* 0 = 10000; beyond it RESOURCE_EXHAUSTED */
+    uint32_t max_calls_in_flight; /* 0 = 10000; beyond it RESOURCE_EXHAUSTED. A connection has some more streams. */
     /* Answers that their clients do not take are given up (unsent.c): after this long, or when there is too much of
      * them. */
     int64_t unsent_timeout_ms; /* 0 = 120000 */
