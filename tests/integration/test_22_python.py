@@ -2,12 +2,14 @@
 import concurrent.futures
 import json
 import subprocess
+import textwrap
 
 import grpc
 import numpy
 import pytest
 import xgboost
 import yaml
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -130,6 +132,31 @@ def test_estimator_without_a_script(up, cancer, artifacts, name):
     up.serve(name, custom.archive(artifacts, files=cancer.files), model_fields=python_model())
     answer = up.invoke(name, cancer.csv(5, 6), content_type="text/csv", accept="application/json")
     assert json.loads(answer.body) == [label for label, _ in cancer.expected(5, 6)]
+
+
+@pytest.mark.parametrize("n_jobs", [-1, 2])
+def test_estimator_with_threads(up, cancer, artifacts, name, n_jobs):
+    """Their pool has locks, which the C library keeps in /dev/shm. -1 is as many as the memory size buys cores, here one."""
+    model = RandomForestClassifier(n_estimators=10, random_state=3, n_jobs=n_jobs).fit(cancer.rows, cancer.model.predict(cancer.rows))
+    up.serve(name, custom.archive(artifacts, files={"model.joblib": custom.dumped(model)}), model_fields=python_model())
+    for _ in range(2):
+        answer = up.invoke(name, cancer.csv(5, 6), content_type="text/csv", accept="application/json")
+        assert json.loads(answer.body) == model.predict(cancer.rows[5:7].astype(numpy.float32)).tolist()
+
+
+def test_locks_and_pools_of_threads(up, artifacts, name):
+    script = """
+        import multiprocessing, os
+        from multiprocessing.pool import ThreadPool
+        import joblib
+        def model_fn(model_dir):
+            return ThreadPool
+        def predict_fn(data, model):
+            with model(2) as threads, multiprocessing.Lock():
+                return [threads.map(lambda n: n * n, range(4)), os.listdir("/dev/shm"), joblib.effective_n_jobs(-1)]
+    """
+    up.serve(name, custom.archive(artifacts, textwrap.dedent(script)), model_fields=python_model(), memory=1024)
+    assert json.loads(up.invoke(name, b"[1]").body) == [[0, 1, 4, 9], [], 1]
 
 
 def test_pickled_booster_without_a_script(up, artifacts, name):

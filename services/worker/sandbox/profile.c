@@ -23,6 +23,9 @@ static const struct root_entry python_root[] = {
     { "/dev/full", ROOT_DEVICE },
     { "/dev/random", ROOT_DEVICE },
     { "/dev/urandom", ROOT_DEVICE },
+    /* Where the C library has its semaphores, without which Python's multiprocessing has no lock, and joblib no pool of
+     * threads: in the instance's own scratch folder, and within its limit. */
+    { "/dev/shm", ROOT_OWN_LINK, "/tmp" },
     { "/opt", ROOT_FOLDER },
     { "/opt/ml", ROOT_FOLDER },
     { "/opt/ml/model", ROOT_FOLDER },

@@ -11,16 +11,18 @@
 #define ROOT_SCRATCH_INODES "16384"
 
 enum root_kind {
-    ROOT_FOLDER, /* an empty folder                                       */
-    ROOT_BIND,   /* the host's file or folder, read-only, no devices      */
-    ROOT_DEVICE, /* the host's device file                                */
-    ROOT_LINK,   /* a symbolic link, as on the host; left out if it is none */
+    ROOT_FOLDER,   /* an empty folder                                         */
+    ROOT_BIND,     /* the host's file or folder, read-only, no devices        */
+    ROOT_DEVICE,   /* the host's device file                                  */
+    ROOT_LINK,     /* a symbolic link, as on the host; left out if it is none */
+    ROOT_OWN_LINK, /* a symbolic link to 'to', whatever the host has there    */
 };
 
 /* One entry of the root folder, in order: parents first. What the host lacks is left out. */
 struct root_entry {
     const char *path;
     enum root_kind kind;
+    const char *to;
 };
 
 /* Groups of system calls, filter_rules.c. */

@@ -56,6 +56,7 @@ struct piece {
     bool writable;
     int fd;
     bool folder;
+    const char *to; /* of ROOT_OWN_LINK */
     char link[256];
 };
 
@@ -107,7 +108,7 @@ static bool take_piece(struct enter *e, struct pieces *all, const struct piece *
     p->fd = -1;
     if (p->kind == ROOT_LINK)
         failed = take_link(p);
-    else if (p->kind != ROOT_FOLDER)
+    else if (p->kind != ROOT_FOLDER && p->kind != ROOT_OWN_LINK)
         failed = take_mount(p);
     if (failed == 0) {
         all->count++;
@@ -125,7 +126,8 @@ static bool take_pieces(struct enter *e, struct pieces *all)
     const struct sandbox_plan *plan = e->plan;
 
     for (const struct root_entry *r = e->profile->root; r && r->path; r++)
-        if (!take_piece(e, all, &(struct piece){ .path = r->path, .from = r->path, .kind = r->kind }, false))
+        if (!take_piece(e, all, &(struct piece){ .path = r->path, .from = r->path, .kind = r->kind, .to = r->to },
+                        false))
             return false;
     for (unsigned i = 0; i < SANDBOX_MAX_FOLDERS && plan->folders[i][0]; i++)
         if (!take_piece(e, all, &(struct piece){ plan->folders[i], plan->folders[i], ROOT_BIND }, true))
@@ -156,6 +158,8 @@ static int put_piece(int root, const struct piece *p)
 
     if (p->kind == ROOT_LINK)
         return symlinkat(p->link, root, name);
+    if (p->kind == ROOT_OWN_LINK)
+        return symlinkat(p->to, root, name);
     if (p->kind == ROOT_FOLDER)
         return mkdirat(root, name, strcmp(name, "tmp") == 0 ? 01777 : 0755);
     if (put_parents(root, name) != 0)

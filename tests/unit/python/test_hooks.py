@@ -55,6 +55,20 @@ def test_each_hook_gets_what_the_one_before_returned(run):
     assert answer.content_type == "text/plain"
 
 
+@pytest.mark.parametrize("memory_size_mb, environment, threads", [
+    (1024, {}, "1"), (3072, {}, "1"), (4096, {}, "2"), (6144, {}, "3"), (1024, {"LOKY_MAX_CPU_COUNT": "2"}, "2"),
+])
+def test_joblib_has_the_cores_of_the_memory_size(run, memory_size_mb, environment, threads):
+    instance = run("""
+        import os
+        def model_fn(model_dir):
+            return os.environ["LOKY_MAX_CPU_COUNT"]
+        def transform_fn(model, body, content_type, accept):
+            return model
+    """, environment, memory_size_mb=memory_size_mb)
+    assert instance.ask("x").body.decode() == threads
+
+
 DOUBLE = """
     import numpy
     class Model:

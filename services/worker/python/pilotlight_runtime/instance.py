@@ -20,6 +20,7 @@ from . import failures, link, messages, output, signals
 from .handler import Handler
 
 EXIT_STOPPED, EXIT_PROTOCOL = 0, 2
+MB_PER_CPU = 1769  # as services/worker/seats.c has it
 
 
 def _now_us():
@@ -28,6 +29,8 @@ def _now_us():
 
 def _set_environment(load):
     """The model's own variables, and those that its container would have."""
+    # What n_jobs=-1 means to joblib: as many threads as the memory size buys cores, not as many as the host has.
+    os.environ["LOKY_MAX_CPU_COUNT"] = str(max(1, load.memory_size_mb // MB_PER_CPU))
     os.environ.setdefault("SM_MODEL_DIR", load.model_dir)
     os.environ.setdefault("SAGEMAKER_BASE_DIR", "/opt/ml")
     os.environ.setdefault("HOME", "/tmp")
