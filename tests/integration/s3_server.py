@@ -70,6 +70,9 @@ class S3Server:
         if why:
             return 403, f"<Error><Code>SignatureDoesNotMatch</Code><Message>{why}</Message></Error>".encode()
         key = urllib.parse.unquote(handler.path.partition("?")[0]).lstrip("/")
+        bucket, dot, _ = handler.headers["Host"].rpartition(".localhost")
+        if dot:  # virtual-host style: the bucket is not in the path
+            key = f"{bucket}/{key}"
         if key not in self.objects:
             return 404, b"<Error><Code>NoSuchKey</Code></Error>"
         return 200, self.objects[key]

@@ -143,6 +143,15 @@ def test_s3_artifact_is_fetched_once_with_a_true_signature(s3_stack, s3, name):
     assert SECRET not in s3_stack.programs["worker"].log.read_text()
 
 
+def test_s3_with_the_bucket_in_the_host(s3_stack, s3, name):
+    """Virtual-host style, which is the default: the bucket is signed as part of the host."""
+    s3_stack.settings["worker"] |= {"s3.endpoint": s3.url.replace("127.0.0.1", "localhost")}
+    del s3_stack.settings["worker"]["s3.path_style"]
+    s3_stack.start()
+    s3_stack.serve(name, "s3://models/diabetes/model.tar.gz")
+    assert s3.requests == [("/diabetes/model.tar.gz", 200)]
+
+
 def test_s3_key_with_odd_characters(s3_stack, s3, name):
     s3.objects["models/a+b=c,ü/m.tar.gz"] = s3.objects["models/diabetes/model.tar.gz"]
     s3_stack.start()

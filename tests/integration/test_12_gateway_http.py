@@ -457,9 +457,14 @@ def test_limits_are_settings(tmp_path):
     """Over the connection limit the longest idle goes, and one address cannot take all places: what it opens beyond its own limit is closed at once."""
     settings = {"http.connections": 16, "http.connections_per_address": 12, "http.header_bytes": "8KiB", "http.headers": 20, "limits.request_bytes": "64KiB", "limits.payload_bytes": "4MiB",
                 "clock_skew": "1m"}
-    up = suite.Up(tmp_path, *(word for key, value in settings.items() for word in ("--set", f"gateway.{key}={value}"))).start()
+    up = suite.Up(tmp_path, "--set", "control.limits.models=1", *(word for key, value in settings.items() for word in ("--set", f"gateway.{key}={value}"))).start()
     aws = Aws(up)
     try:
+        aws.create_model("the-only-one", "s3://b/k")
+        with pytest.raises(botocore.exceptions.ClientError) as caught:
+            aws.create_model("one-too-many", "s3://b/k")
+        error = caught.value.response["Error"]
+        assert error["Code"] == "ResourceLimitExceeded" and "there are 1 models already, which is the limit (setting limits.models)" in error["Message"]
         for size, expected, text in ((8192, b"HTTP/1.1 403", b"Missing Authentication Token"), (8193, b"HTTP/1.1 431", b"have 8193 bytes: at most 8192 are taken (http.header_bytes)")):
             head = f"GET /?a=b HTTP/1.1\r\n{HOST}Connection: close\r\nX: \r\n".encode()
             out = aws.raw(head[:-2] + b"y" * (size - len(head)) + b"\r\n\r\n")
