@@ -1,5 +1,6 @@
 /* CloudWatch: the table of operations, and errors in its names. */
 #include "aws_error.h"
+#include "aws_words.h"
 #include "monitoring.h"
 #include "services.h"
 
@@ -63,6 +64,41 @@ bool monitoring_need(struct aws_call *c, const json_t *object, const char *membe
     return false;
 }
 
+/* Names of our protos in control's sentences, in AWS's. */
+static const struct aws_word words[] = {
+    { "alarm.metric.namespace", "Namespace" },
+    { "alarm.metric.name", "MetricName" },
+    { "alarm.metric.dimensions", "Dimensions" },
+    { "alarm.name", "AlarmName" },
+    { "alarm.description", "AlarmDescription" },
+    { "alarm.statistic", "Statistic" },
+    { "alarm.unit", "Unit" },
+    { "alarm.threshold", "Threshold" },
+    { "alarm.", "" },
+    { "period_s", "Period" },
+    { "evaluation_periods", "EvaluationPeriods" },
+    { "datapoints_to_alarm", "DatapointsToAlarm" },
+    { "alarm_actions", "AlarmActions" },
+    { "ok_actions", "OKActions" },
+    { "insufficient_data_actions", "InsufficientDataActions" },
+    { "reason_data", "StateReasonData" },
+    { "data[", "MetricData[" },
+    { "queries[", "MetricDataQueries[" },
+    { "queries", "MetricDataQueries" },
+    { "metric.namespace", "Namespace" },
+    { "metric.name", "MetricName" },
+    { "metric.dimensions", "Dimensions" },
+    { "values", "Values" },
+    { "counts", "Counts" },
+    { "sample_count", "SampleCount" },
+    { "at_unix_ms", "Timestamp" },
+    { "resolution_s", "StorageResolution" },
+    { "extended_statistics", "ExtendedStatistics" },
+    { "start_unix_ms", "StartTime" },
+    { "end_unix_ms", "EndTime" },
+    { 0 },
+};
+
 void monitoring_fail_upstream(struct aws_call *c, const struct pl_err *err)
 {
     switch (err->code) {
@@ -71,7 +107,7 @@ void monitoring_fail_upstream(struct aws_call *c, const struct pl_err *err)
         if (strcmp(err->field, "page_token") == 0)
             aws_fail_as(c, 400, "InvalidNextToken", "InvalidNextToken", "The next token specified is invalid.");
         else
-            monitoring_invalid(c, "%s", err->message);
+            monitoring_invalid(c, "%s", aws_words(c->arena, err->message, words));
         break;
     case PL_NOT_FOUND:
         aws_fail_as(c, 404, "ResourceNotFound", "ResourceNotFound", "%s", err->message);

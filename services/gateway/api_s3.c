@@ -70,6 +70,28 @@ struct bucket *s3_bucket_of(struct aws_call *c)
     return b;
 }
 
+void s3_fail_xml(struct aws_call *c)
+{
+    s3_fail(c, 400, "MalformedXML",
+            "The XML you provided was not well-formed or did not validate against our published schema");
+}
+
+bool s3_may_write(struct aws_call *c)
+{
+    const char *match = http_header(c->http, "If-Match"), *none = http_header(c->http, "If-None-Match");
+    const struct bucket *b = bucket_find(s3_store(c), s3_call_of(c)->bucket);
+    const struct bucket_object *o = b ? bucket_get(b, s3_call_of(c)->key) : NULL;
+    if (none && strcmp(none, "*") != 0)
+        aws_fail(c, AWS_UNKNOWN_OPERATION, "If-None-Match of a write must be *.");
+    else if (match && !o)
+        s3_fail(c, 404, "NoSuchKey", "The specified key does not exist.");
+    else if ((none && o) || (match && !strstr(match, o->etag)))
+        s3_fail(c, 412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
+    else
+        return true;
+    return false;
+}
+
 void s3_fail_status(struct aws_call *c, const struct pl_err *status)
 {
     static const struct {

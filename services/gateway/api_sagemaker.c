@@ -1,5 +1,6 @@
 /* SageMaker's control plane: the table of its operations, and what they share. */
 #include "aws_error.h"
+#include "aws_words.h"
 #include "gateway.h"
 #include "sagemaker.h"
 #include "services.h"
@@ -69,39 +70,32 @@ const char *sagemaker_status(Pilotlight__V1__EndpointStatus s)
 /* ---- errors ---- */
 
 /* Names of our protos in control's sentences, in AWS's. */
-static const struct {
-    const char *ours, *theirs;
-} words[] = {
+static const struct aws_word words[] = {
     { "endpoint_config.variants[", "ProductionVariants[" },
     { "variants[", "ProductionVariants[" },
+    { "model_name", "ModelName" },
     { "memory_size_mb", "MemorySizeInMB" },
     { "max_concurrency", "MaxConcurrency" },
     { "provisioned_concurrency", "ProvisionedConcurrency" },
     { "model.artifact_uri", "ModelDataUrl" },
     { "artifact_uri", "ModelDataUrl" },
     { "model.environment", "Environment" },
+    { "environment", "Environment" },
+    { "model.tags", "Tags" },
+    { "endpoint_config.tags", "Tags" },
+    { "tags[", "Tags[" },
     { "annotations", "members without effect here" },
     { "page_token", "NextToken" },
     { "options.", "" },
+    { 0 },
 };
-
-static const char *in_their_words(struct aws_call *c, const char *text)
-{
-    for (size_t i = 0; i < PL_COUNT(words); i++) {
-        const char *at = strstr(text, words[i].ours);
-        if (at)
-            text =
-                arena_format(c->arena, "%.*s%s%s", (int)(at - text), text, words[i].theirs, at + strlen(words[i].ours));
-    }
-    return text;
-}
 
 void sagemaker_fail_upstream(struct aws_call *c, const struct pl_err *err)
 {
     switch (err->code) {
     case PL_INVALID:
     case PL_OUT_OF_RANGE:
-        aws_fail(c, AWS_VALIDATION, "%s", shape_soft(c) ? shape_soft(c) : in_their_words(c, err->message));
+        aws_fail(c, AWS_VALIDATION, "%s", shape_soft(c) ? shape_soft(c) : aws_words(c->arena, err->message, words));
         break;
     case PL_NOT_FOUND:
     case PL_EXISTS:

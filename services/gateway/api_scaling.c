@@ -1,5 +1,6 @@
 /* Application Auto Scaling: the table of operations, errors in its names, and what its calls share. */
 #include "aws_error.h"
+#include "aws_words.h"
 #include "base/text.h"
 #include "digest.h"
 #include "scaling.h"
@@ -32,6 +33,30 @@ const struct aws_service scaling_service = {
     .fail_upstream = scaling_fail_upstream,
 };
 
+/* Names of our protos in control's sentences, in AWS's. */
+static const struct aws_word words[] = {
+    { "min_capacity", "MinCapacity" },
+    { "max_capacity", "MaxCapacity" },
+    { "target_value", "TargetValue" },
+    { "scale_in_cooldown_s", "ScaleInCooldown" },
+    { "scale_out_cooldown_s", "ScaleOutCooldown" },
+    { "policy.name", "PolicyName" },
+    { "policy.metric.namespace", "Namespace" },
+    { "policy.metric.name", "MetricName" },
+    { "policy.metric.dimensions", "Dimensions" },
+    { "policy.metric", "CustomizedMetricSpecification" },
+    { "policy.unit", "Unit" },
+    { "policy.statistic", "Statistic" },
+    { "schedule.name", "ScheduledActionName" },
+    { "schedule.expression", "Schedule" },
+    { "from_unix_ms", "StartTime" },
+    { "until_unix_ms", "EndTime" },
+    { "target.", "" },
+    { "policy.", "" },
+    { "schedule.", "" },
+    { 0 },
+};
+
 void scaling_fail_upstream(struct aws_call *c, const struct pl_err *err)
 {
     switch (err->code) {
@@ -46,7 +71,7 @@ void scaling_fail_upstream(struct aws_call *c, const struct pl_err *err)
         if (strcmp(err->field, "page_token") == 0)
             aws_fail_as(c, 400, "InvalidNextTokenException", NULL, "The next token is invalid.");
         else
-            aws_fail(c, AWS_VALIDATION, "%s", err->message);
+            aws_fail(c, AWS_VALIDATION, "%s", aws_words(c->arena, err->message, words));
         break;
     case PL_EXHAUSTED:
         aws_fail_as(c, 400, "LimitExceededException", NULL, "%s", err->message);

@@ -45,6 +45,9 @@ struct bucket *s3_bucket_of(struct aws_call *c);
 struct bucket_store *s3_store(const struct aws_call *c);
 
 void s3_fail(struct aws_call *c, int status, const char *code, const char *message);
+void s3_fail_xml(struct aws_call *c); /* MalformedXML */
+/* If-None-Match: * (there must be no such object), If-Match: ETAG (it must be that one). False: answered. */
+bool s3_may_write(struct aws_call *c);
 /* Of a sink or the store. */
 void s3_fail_status(struct aws_call *c, const struct pl_err *status);
 /* "Wed, 11 Feb 2026 08:15:30 GMT" and "2026-02-11T08:15:30.123Z" */

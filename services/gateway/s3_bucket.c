@@ -6,6 +6,7 @@
 #include "gateway.h"
 #include "s3.h"
 #include "uri.h"
+#include "xml_read.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -38,11 +39,30 @@ void s3_list_buckets(struct aws_call *c)
     send_xml(c, &xml);
 }
 
+/* Nothing, or a CreateBucketConfiguration: what is in it is of no consequence, but it must be one. */
+static bool is_configuration(struct aws_call *c)
+{
+    size_t n;
+    const char *body = http_body(c->http, &n);
+    struct xml_reader r;
+    if (n == 0)
+        return true;
+    xml_read(&r, body, n, c->arena);
+    bool good = xml_next(&r) && r.event == XML_START && strcmp(r.name, "CreateBucketConfiguration") == 0;
+    while (good && xml_next(&r))
+        continue;
+    return good && !r.malformed;
+}
+
 /* Region and owner are nobody's concern here: a bucket is there for every key. */
 void s3_create_bucket(struct aws_call *c)
 {
     const char *name = s3_call_of(c)->bucket;
     struct pl_err err;
+    if (!is_configuration(c)) {
+        s3_fail_xml(c);
+        return;
+    }
     bool exists = bucket_find(s3_store(c), name) != NULL;
     if (exists && strcmp(c->region, "us-east-1") != 0) {
         s3_fail(c, 409, "BucketAlreadyOwnedByYou",

@@ -19,8 +19,7 @@ void s3_delete_object(struct aws_call *c)
 
 static bool malformed(struct aws_call *c)
 {
-    s3_fail(c, 400, "MalformedXML",
-            "The XML you provided was not well-formed or did not validate against our published schema");
+    s3_fail_xml(c);
     return false;
 }
 

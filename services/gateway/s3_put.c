@@ -58,6 +58,8 @@ static void put_in_place(struct put *p)
 {
     struct aws_call *c = p->call;
     struct pl_err err;
+    if (!p->is_part && !s3_may_write(c)) /* somebody else was quicker */
+        return;
     char *etag = arena_strdup(c->arena, s3_sink_md5(p->sink));
     enum pl_code code = p->is_part ? s3_uploads_add_part(s3_store(c), p->upload, p->number, s3_sink_path(p->sink),
                                                          s3_sink_size(p->sink), etag, &err)
@@ -223,7 +225,7 @@ void s3_put_object(struct aws_call *c)
 {
     struct put *p = ARENA_NEW(c->arena, struct put);
     p->call = c;
-    if (s3_bucket_of(c))
+    if (s3_bucket_of(c) && s3_may_write(c))
         (void)start(p);
 }
 

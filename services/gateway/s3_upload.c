@@ -131,10 +131,11 @@ void s3_complete_upload(struct aws_call *c)
     if (!u)
         return;
     if (!read_parts(c, &parts, &count)) {
-        s3_fail(c, 400, "MalformedXML",
-                "The XML you provided was not well-formed or did not validate against our published schema");
+        s3_fail_xml(c);
         return;
     }
+    if (!s3_may_write(c))
+        return;
     if (s3_uploads_complete(s3_store(c), u, parts, count, completed, c, &err) != PL_OK) {
         s3_fail(c, 400, strcmp(err.reason, "INVALID_PART") == 0 ? "InvalidPart" : "InvalidPartOrder", err.message);
         return;

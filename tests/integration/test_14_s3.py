@@ -135,6 +135,26 @@ def test_what_an_object_carries(aws, bucket):
     assert aws.s3.get_object(Bucket=bucket, Key="k")["Body"].read() == body  # what failed changed nothing
 
 
+def test_conditional_writes(aws, bucket):
+    """Only where there is nothing yet, or only over what one has read: newer clients ask for it, and take silence for consent."""
+    def put(body, **headers):
+        status, _, out = aws.request("PUT", f"/{bucket}/k", body, {"x-amz-content-sha256": "UNSIGNED-PAYLOAD", **{k.replace("_", "-"): v for k, v in headers.items()}}, service="s3")
+        return status, out
+
+    assert put(b"x", If_Match='"' + "0" * 32 + '"')[0] == 404
+    assert put(b"one", If_None_Match="*") == (200, b"")
+    status, out = put(b"two", If_None_Match="*")
+    assert status == 412 and b"<Code>PreconditionFailed</Code>" in out
+    etag = aws.s3.head_object(Bucket=bucket, Key="k")["ETag"]
+    assert put(b"two", If_Match=etag)[0] == 200 and put(b"three", If_Match=etag)[0] == 412 and put(b"three", If_None_Match=etag)[0] == 501
+    upload = aws.s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
+    part = aws.s3.upload_part(Bucket=bucket, Key="k", UploadId=upload, PartNumber=1, Body=b"four")["ETag"]
+    xml = f"<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{part}</ETag></Part></CompleteMultipartUpload>".encode()
+    for headers, expected in (({"If-None-Match": "*"}, 412), ({"If-Match": etag}, 412), ({}, 200)):
+        assert aws.request("POST", f"/{bucket}/k?uploadId={upload}", xml, {"x-amz-content-sha256": "UNSIGNED-PAYLOAD", **headers}, service="s3")[0] == expected
+    assert aws.s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"four"
+
+
 @pytest.mark.parametrize("text, span", [("bytes=0-0", (0, 1)), ("bytes=2-4", (2, 5)), ("bytes=4-", (4, 10)), ("bytes=-3", (7, 10)), ("bytes=8-100", (8, 10)), ("bytes=-100", (0, 10)),
                                         ("bytes=5-2", None), ("bytes=a-b", None), ("lines=1-2", None), ("bytes=0-1,3-4", None)])
 def test_ranges(aws, bucket, text, span):
@@ -219,6 +239,10 @@ def test_lists(aws, bucket):
 def test_xml_that_is_refused(aws, bucket, xml):
     status, _, body = aws.request("POST", f"/{bucket}?delete=", xml, service="s3", headers={"x-amz-content-sha256": hashlib.sha256(xml).hexdigest()})
     assert status == 400 and b"<Code>MalformedXML</Code>" in body
+    for path in (f"/{bucket}-2", f"/{bucket}/k?uploadId={aws.s3.create_multipart_upload(Bucket=bucket, Key='k')['UploadId']}"):
+        method = "POST" if "?" in path else "PUT"
+        status, _, body = aws.request(method, path, xml, service="s3", headers={"x-amz-content-sha256": hashlib.sha256(xml).hexdigest()})
+        assert (status == 400 and b"<Code>MalformedXML</Code>" in body) or (xml == b"" and method == "PUT"), (path, body)
 
 
 # ---- signatures of objects ----

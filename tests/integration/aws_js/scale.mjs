@@ -39,7 +39,7 @@ assert.ok(Array.isArray(ScalingActivities));
 await client.send(new scaling.DeleteScheduledActionCommand({ ...target, ScheduledActionName: "js" }));
 await client.send(new scaling.DeleteScalingPolicyCommand({ ...target, PolicyName: "js" }));
 await refused(client.send(new scaling.DeleteScalingPolicyCommand({ ...target, PolicyName: "js" })), "ObjectNotFoundException", 400, "js");
-await refused(client.send(new scaling.RegisterScalableTargetCommand({ ...target, MinCapacity: 5, MaxCapacity: 1 })), "ValidationException", 400, "capacity");
+await refused(client.send(new scaling.RegisterScalableTargetCommand({ ...target, MinCapacity: 5, MaxCapacity: 1 })), "ValidationException", 400, "MinCapacity is 5: it must be 0 to MaxCapacity, 1");
 await refused(client.send(new scaling.DescribeScalingPoliciesCommand({ ServiceNamespace, NextToken: "other" })), "InvalidNextTokenException", 400, "token");
 await client.send(new scaling.DeregisterScalableTargetCommand(target));
 await refused(client.send(new scaling.DeregisterScalableTargetCommand(target)), "ObjectNotFoundException", 400, "No scalable target");
