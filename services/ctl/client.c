@@ -151,10 +151,16 @@ struct rpc_channel *client_channel(struct client *c, enum client_server server)
     return c->channels[server];
 }
 
+/* The transport's own word, and none of a server's. */
+static bool is_unanswered(const struct pl_err *err)
+{
+    return err->code == PL_UNAVAILABLE && (!*err->reason || strcmp(err->reason, RPC_NOT_SENT) == 0);
+}
+
 /* What the C core says when there was no server to answer. */
 static bool is_unconnected(const struct pl_err *err)
 {
-    return err->code == PL_UNAVAILABLE && !*err->reason &&
+    return is_unanswered(err) &&
            (strcasestr(err->message, "failed to connect") || strcasestr(err->message, "DNS resolution failed"));
 }
 
@@ -167,7 +173,7 @@ enum pl_code client_explain(struct client *c, enum client_server server, struct 
                        server_names[server], target);
     if (err->code == PL_DEADLINE && !*err->reason) /* nobody said so but our own clock */
         return pl_fail(err, PL_DEADLINE, NULL, "%s at %s gave no answer in time", server_names[server], target);
-    if (err->code == PL_UNAVAILABLE && !*err->reason)
+    if (is_unanswered(err))
         return pl_err_prefix(err, "%s at %s", server_names[server], target);
     return err->code;
 }

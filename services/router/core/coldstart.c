@@ -207,11 +207,17 @@ static void back_off(struct core_variant *v, int64_t asked_us, int64_t now_us)
     v->round_began_us = v->start_after_us;
 }
 
-/* A status without a reason of ours is the transport's: the host did not answer. */
+/* A status without a reason of a host's is the transport's: the host did not answer, or was never asked. */
 static bool is_unreachable(const struct pl_err *err)
 {
-    return err->code == PL_CANCELLED || (err->code == PL_UNAVAILABLE && !err->reason[0]) ||
-           strcmp(err->reason, "DRAINING") == 0 || strcmp(err->reason, "STALE_EPOCH") == 0;
+    static const char *const reasons[] = { "DRAINING", "STALE_EPOCH", "NOT_SENT" };
+
+    if (err->code == PL_CANCELLED || (err->code == PL_UNAVAILABLE && !err->reason[0]))
+        return true;
+    for (size_t i = 0; i < PL_COUNT(reasons); i++)
+        if (strcmp(err->reason, reasons[i]) == 0)
+            return true;
+    return false;
 }
 
 void coldstart_failed(struct core *c, struct core_variant *v, struct core_host *h, int64_t asked_us,

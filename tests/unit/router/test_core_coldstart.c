@@ -166,7 +166,8 @@ static void unreachable_host(void **state)
         admit(c, &q[i], "fraud", 0);
         in = next(c, CORE_START).instance;
         struct core_host *first = in->host;
-        struct pl_err said = { .code = PL_UNAVAILABLE };
+        struct pl_err said;
+        (void)pl_fail_reason(&said, PL_UNAVAILABLE, i % 2 ? "NOT_SENT" : "", NULL, "no connection");
         core_start_failed(c, in, &said, 0);
         assert_ptr_equal(next(c, CORE_START).instance->host, first == a ? b : a);
         a->full_until_us = b->full_until_us = 0;

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MANY    5000
+#define MANY    800
 #define CHANGES 200
 #define BIG     (512 << 10) /* well beyond what is saved without a rest */
 
@@ -50,7 +50,7 @@ static void is_on_disk(void)
 }
 
 struct endpoint {
-    char name[32];
+    char name[32], artifact[800];
     Pilotlight__Internal__V1__ServedEndpoint m;
     Pilotlight__Internal__V1__ServedVariant v, *variants[1];
     Pilotlight__Internal__V1__VariantSpec spec;
@@ -67,7 +67,10 @@ static void fill(struct endpoint *e, unsigned number, int64_t generation)
     e->spec.endpoint_name = e->m.name = e->name;
     e->spec.generation = e->m.generation = generation;
     e->spec.variant_name = TEXT("main");
-    e->spec.artifact_uri = TEXT("file:///models/with/a/path/that/is/as/long/as/that/of/a/usual/model.tar.gz");
+    memset(e->artifact, 'a',
+           sizeof(e->artifact) - 1); /* as long as they may be, nearly, so that few endpoints are much */
+    memcpy(e->artifact, "file:///", 8);
+    e->spec.artifact_uri = e->artifact;
     e->spec.runtime = TEXT("xgboost");
     e->spec.memory_size_mb = 1024;
     e->v.spec = &e->spec;
