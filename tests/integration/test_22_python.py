@@ -1,6 +1,7 @@
 """The python runtime in the whole suite: scripts and estimators, deployed and called as people do."""
 import concurrent.futures
 import json
+import pathlib
 import subprocess
 import textwrap
 
@@ -132,6 +133,25 @@ def test_estimator_without_a_script(up, cancer, artifacts, name):
     up.serve(name, custom.archive(artifacts, files=cancer.files), model_fields=python_model())
     answer = up.invoke(name, cancer.csv(5, 6), content_type="text/csv", accept="application/json")
     assert json.loads(answer.body) == [label for label, _ in cancer.expected(5, 6)]
+
+
+def page_faults(pid):
+    return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[7])
+
+
+def test_warm_calls_work_in_the_memory_that_is_there(up, cancer, artifacts, name):
+    """Not in pages that each call gets anew and gives back, nor in copies of its zygote's."""
+    others = set(up.runners())
+    up.serve(name, custom.archive(artifacts, files=cancer.files), model_fields=python_model(), concurrency=1)
+
+    def call(times):
+        for _ in range(times):
+            up.invoke(name, cancer.csv(5), content_type="text/csv")
+    call(20)
+    (pid,) = set(up.runners()) - others
+    before = page_faults(pid)
+    call(40)
+    assert page_faults(pid) - before < 40
 
 
 @pytest.mark.parametrize("n_jobs", [-1, 2])
