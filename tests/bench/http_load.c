@@ -18,15 +18,11 @@
 #include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-#define ANSWER_MAX 65536
+#include "load_common.h"
 
-struct bytes {
-    char *data;
-    size_t len;
-};
+#define ANSWER_MAX 65536
 
 struct slot {
     int fd;
@@ -46,19 +42,10 @@ struct load {
     int epoll;
     uint64_t answered;
     int64_t started_ns, end_ns; /* 'started_ns' 0: warming up */
-    uint32_t *micros_x10;
-    size_t count, room;
+    struct latencies latencies;
 };
 
-static int64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-__attribute__((noreturn)) static void die(const char *what, const char *why)
+static void die(const char *what, const char *why)
 {
     fprintf(stderr, "http_load: %s: %s\n", what, why);
     exit(1);
@@ -84,17 +71,6 @@ static void start(struct load *l, struct slot *s)
     s->sent = s->len = 0;
     s->sent_ns = now_ns();
     send_more(l, s);
-}
-
-static void note(struct load *l, int64_t took_ns)
-{
-    if (l->count == l->room) {
-        l->room = l->room ? l->room * 2 : 1 << 16;
-        l->micros_x10 = realloc(l->micros_x10, l->room * sizeof(*l->micros_x10));
-        if (!l->micros_x10)
-            die("memory", "none left");
-    }
-    l->micros_x10[l->count++] = (uint32_t)(took_ns / 100);
 }
 
 /* The whole answer's length, or 0 while it is not known. */
@@ -152,7 +128,7 @@ static void on_answer(struct load *l, struct slot *s)
         l->started_ns = now;
         l->end_ns = now + (int64_t)(l->seconds * 1e9);
     } else if (l->started_ns) {
-        note(l, now - s->sent_ns);
+        latencies_add(&l->latencies, now - s->sent_ns);
     }
 }
 
@@ -203,40 +179,6 @@ static int64_t run(struct load *l)
     int64_t took = now_ns() - l->started_ns;
     free(slots);
     return took;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double percentile(const struct load *l, double q)
-{
-    return l->count ? l->micros_x10[(size_t)((double)(l->count - 1) * q)] / 10.0 : 0;
-}
-
-static void report(struct load *l, int64_t took_ns)
-{
-    qsort(l->micros_x10, l->count, sizeof(*l->micros_x10), by_value);
-    printf(
-        "{\"calls\": %zu, \"concurrency\": %u, \"seconds\": %.3f, \"qps\": %.1f, \"p50_us\": %.1f, \"p90_us\": %.1f, "
-        "\"p99_us\": %.1f, \"min_us\": %.1f, \"max_us\": %.1f}\n",
-        l->count, l->concurrency, (double)took_ns / 1e9, (double)l->count / ((double)took_ns / 1e9), percentile(l, 0.5),
-        percentile(l, 0.9), percentile(l, 0.99), percentile(l, 0), percentile(l, 1));
-}
-
-static struct bytes read_file(const char *path)
-{
-    struct bytes b = { .data = malloc((size_t)8 << 20) };
-    FILE *f = fopen(path, "rb");
-
-    if (!f || !b.data)
-        die("cannot read", path);
-    b.len = fread(b.data, 1, (size_t)8 << 20, f);
-    fclose(f);
-    return b;
 }
 
 static void usage(FILE *out)
@@ -299,8 +241,8 @@ int main(int argc, char **argv)
     struct load l = { .concurrency = 1, .seconds = 2 };
 
     parse(&l, argc, argv);
-    report(&l, run(&l));
-    free(l.micros_x10);
+    latencies_report(&l.latencies, l.concurrency, run(&l));
+    free(l.latencies.micros_x10);
     free(l.request.data);
     free(l.expected.data);
     return 0;

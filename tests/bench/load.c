@@ -16,14 +16,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "load_common.h"
 
 #define CALL_LIMIT_S 60
-
-struct bytes {
-    char *data;
-    size_t len;
-};
 
 struct load {
     const char *target, *path;
@@ -39,8 +35,7 @@ struct load {
 
     uint64_t sent, answered;
     int64_t started_ns, end_ns; /* 'started_ns' 0: warming up */
-    uint32_t *micros_x10;       /* tenths of a microsecond */
-    size_t count, room;
+    struct latencies latencies;
 };
 
 struct slot {
@@ -51,14 +46,6 @@ struct slot {
     grpc_slice details;
     int64_t sent_ns;
 };
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 static void die(const char *what, const char *detail)
 {
@@ -155,18 +142,6 @@ static void connect_first(struct load *l)
     }
 }
 
-static void record(struct load *l, int64_t took_ns)
-{
-    if (l->count == l->room) {
-        l->room = l->room ? l->room * 2 : 65536;
-        l->micros_x10 = realloc(l->micros_x10, l->room * sizeof(*l->micros_x10));
-        if (!l->micros_x10)
-            die("out of memory", "");
-    }
-    int64_t tenths = took_ns / 100;
-    l->micros_x10[l->count++] = tenths > UINT32_MAX ? UINT32_MAX : (uint32_t)tenths;
-}
-
 static bool goes_on(const struct load *l, int64_t now)
 {
     if (l->started_ns == 0)
@@ -202,7 +177,7 @@ static int64_t run(struct load *l)
         check_answer(l, s);
         l->answered++;
         if (l->started_ns && s->sent_ns >= l->started_ns)
-            record(l, now - s->sent_ns);
+            latencies_add(&l->latencies, now - s->sent_ns);
         end_call(s);
         if (l->started_ns == 0 && l->answered >= l->warmup)
             start_measuring(l, now);
@@ -216,45 +191,7 @@ static int64_t run(struct load *l)
     return last_ns - l->started_ns;
 }
 
-static int compare(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double percentile(const struct load *l, double share)
-{
-    size_t rank = (size_t)(share * (double)l->count);
-
-    return (double)l->micros_x10[rank < l->count ? rank : l->count - 1] / 10;
-}
-
-static void report(struct load *l, int64_t took_ns)
-{
-    if (l->count == 0)
-        die("no call was measured", "");
-    qsort(l->micros_x10, l->count, sizeof(*l->micros_x10), compare);
-    printf(
-        "{\"calls\": %zu, \"concurrency\": %u, \"seconds\": %.3f, \"qps\": %.1f, \"p50_us\": %.1f, \"p90_us\": %.1f, "
-        "\"p99_us\": %.1f, \"min_us\": %.1f, \"max_us\": %.1f}\n",
-        l->count, l->concurrency, (double)took_ns / 1e9, (double)l->count / ((double)took_ns / 1e9), percentile(l, 0.5),
-        percentile(l, 0.9), percentile(l, 0.99), percentile(l, 0), percentile(l, 1));
-}
-
 /* ---- options ---- */
-
-static struct bytes read_file(const char *path)
-{
-    struct bytes b = { .data = malloc((size_t)8 << 20) };
-    FILE *f = fopen(path, "rb");
-
-    if (!f || !b.data)
-        die("cannot read", path);
-    b.len = fread(b.data, 1, (size_t)8 << 20, f);
-    fclose(f);
-    return b;
-}
 
 static void usage(FILE *out)
 {
@@ -339,7 +276,7 @@ int main(int argc, char **argv)
     l.method = grpc_channel_register_call(l.channel, l.path, NULL, NULL);
     l.request = grpc_slice_from_copied_buffer(l.payload.data, l.payload.len);
     connect_first(&l);
-    report(&l, run(&l));
+    latencies_report(&l.latencies, l.concurrency, run(&l));
     grpc_slice_unref(l.request);
     grpc_channel_destroy(l.channel);
     grpc_completion_queue_shutdown(l.queue);
@@ -347,7 +284,7 @@ int main(int argc, char **argv)
         continue;
     grpc_completion_queue_destroy(l.queue);
     grpc_shutdown();
-    free(l.micros_x10);
+    free(l.latencies.micros_x10);
     free(l.payload.data);
     free(l.expected.data);
     return 0;
