@@ -85,7 +85,10 @@ enum pl_code alarm_check_action(const struct alarm_action_rules *rules, const ch
         return pl_fail(err, PL_INVALID, field, "%s \"%.80s\": there is no such command in the setting alarms.commands",
                        field, action);
     default:
-        return PL_OK;
+        if (strncmp(action, "arn:", 4) == 0) /* kept and given back: what it names is elsewhere */
+            return PL_OK;
+        return pl_fail(err, PL_INVALID, field, "%s \"%.80s\" must be https://host/path, command:NAME or an ARN", field,
+                       action);
     }
 }
 

@@ -4,6 +4,8 @@
 #include "logs.h"
 #include "upstream.h"
 
+#include "pilotlight/v1/endpoint.pb-c.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,6 +59,26 @@ static size_t pick(struct aws_call *c, const struct describe *d, const Pilotligh
     return n;
 }
 
+/* Every endpoint has a group, whether it has printed or not. */
+static void looked_for(struct aws_call *c, const struct pl_err *status, const void *reply)
+{
+    (void)reply;
+    if (status->code == PL_NOT_FOUND || status->code == PL_INVALID)
+        aws_fail_as(c, 400, "ResourceNotFoundException", NULL, "The specified log group does not exist.");
+    else if (status->code != PL_OK)
+        aws_fail_upstream(c, status);
+    else
+        aws_reply(c, json_pack("{s:[]}", "logStreams"));
+}
+
+static void look_for(struct aws_call *c, const char *endpoint)
+{
+    Pilotlight__V1__GetEndpointRequest r = PILOTLIGHT__V1__GET_ENDPOINT_REQUEST__INIT;
+    r.name = arena_strdup(c->arena, endpoint);
+    upstream_send(c, UPSTREAM_CONTROL, UPSTREAM_V1("EndpointService", "GetEndpoint"), &r.base,
+                  &pilotlight__v1__get_endpoint_response__descriptor, looked_for);
+}
+
 static void listed(struct aws_call *c, const struct pl_err *status, const void *reply)
 {
     const Pilotlight__V1__ListLogStreamsResponse *r = reply;
@@ -66,7 +88,7 @@ static void listed(struct aws_call *c, const struct pl_err *status, const void *
         return;
     }
     if (r->n_streams == 0) {
-        aws_fail_as(c, 400, "ResourceNotFoundException", NULL, "The specified log group does not exist.");
+        look_for(c, d->endpoint);
         return;
     }
     struct row *rows = arena_get(c->arena, r->n_streams * sizeof(*rows));

@@ -9,6 +9,7 @@ import botocore.exceptions
 import pytest
 
 import custom
+import models
 import suite
 from aws import Aws
 from suite import wait_until
@@ -146,6 +147,15 @@ def test_streams_by_page(logs):
 @pytest.fixture(scope="module")
 def stream(logs):
     return logs.describe_log_streams(logGroupName=GROUP, orderBy="LastEventTime", descending=True)["logStreams"][0]["logStreamName"]
+
+
+def test_a_group_without_streams(up, logs):
+    """An endpoint that has printed nothing has its group, and nothing in it."""
+    up.serve("silent", models.SAMPLE_URI)
+    group = GROUP.replace("chatty", "silent")
+    assert logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"][0]["logGroupName"] == group
+    assert logs.describe_log_streams(logGroupName=group)["logStreams"] == []
+    assert logs.filter_log_events(logGroupName=group)["events"] == []
 
 
 def test_events_from_the_head(logs, stream):
