@@ -24,7 +24,9 @@ const struct config_row router_config_rows[] = {
     CONFIG_STRING(
         S, snapshot, "snapshot", NULL,
         "file that keeps what is to be served, to start from when control is down; beside it, in FILE.reports, "
-        "numbers that control has not taken yet; empty for neither"),
+        "numbers that control has not taken yet; empty for neither: then the machine's clock must not be behind where "
+        "it "
+        "was at the last start"),
     CONFIG_DURATION(S, keep_alive_ms, "keep_alive", "10m", 0, 7 * CONFIG_DAY_MS,
                     "how long an idle instance stays, for variants that do not say"),
     CONFIG_DURATION(S, capacity_wait_ms, "capacity_wait", "5s", 0, 10 * MINUTE_MS,
