@@ -13,15 +13,18 @@ def sign(secret, *parts):
         key = hmac.new(key, part.encode(), hashlib.sha256).digest()
     return key
 
+GATE_S = 60  # nobody is kept for ever
+
 
 class S3Server:
     """objects: {"bucket/key": bytes}. 'requests' keeps (path, status) of what was asked; 'faults' are statuses given first. The objects
-    named in 'dribbling' never come to their end, but never stop coming either."""
+    named in 'dribbling' never come to their end, but never stop coming either. Nothing is answered while 'gate' is not set."""
 
     def __init__(self, access_key, secret, region, objects):
         self.access_key, self.secret, self.region, self.objects = access_key, secret, region, objects
         self.requests, self.faults, self.dribbling = [], [], set()
-        self.closing = threading.Event()
+        self.closing, self.gate = threading.Event(), threading.Event()
+        self.gate.set()
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -45,6 +48,7 @@ class S3Server:
     def answer(self, handler):
         status, body = self.judge(handler)
         self.requests.append((handler.path, status))
+        self.gate.wait(GATE_S)
         if handler.path.lstrip("/") in self.dribbling:
             return self.dribble(handler)
         handler.send_response(status)

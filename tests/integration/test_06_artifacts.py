@@ -143,6 +143,22 @@ def test_s3_artifact_is_fetched_once_with_a_true_signature(s3_stack, s3, name):
     assert SECRET not in s3_stack.programs["worker"].log.read_text()
 
 
+def test_many_who_ask_at_once_are_one_fetch(s3_stack, s3, name):
+    """Also those of different models with different names: it is the artifact that counts."""
+    s3_stack.start()
+    names = [f"{name}-{i}" for i in range(6)]
+    s3.gate.clear()
+    for each in names:
+        s3_stack.create_model(each, "s3://models/diabetes/model.tar.gz")
+        s3_stack.create_config(each, variant_of(each))
+    for each in names:
+        s3_stack.create_endpoint(each)
+    wait_until(lambda: s3.requests, "it is on its way")
+    s3.gate.set()
+    assert [s3_stack.settled(each)[1] for each in names] == ["IN_SERVICE"] * len(names)
+    assert len(s3.requests) == 1, s3.requests
+
+
 def test_s3_with_the_bucket_in_the_host(s3_stack, s3, name):
     """Virtual-host style, which is the default: the bucket is signed as part of the host."""
     s3_stack.settings["worker"] |= {"s3.endpoint": s3.url.replace("127.0.0.1", "localhost")}

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #define START_ATTEMPTS  3
@@ -225,6 +226,7 @@ void coldstart_failed(struct core *c, struct core_variant *v, struct core_host *
 {
     if (err->code == PL_EXHAUSTED) {
         h->full_until_us = now_us + FULL_US;
+        (void)snprintf(h->full_why, sizeof(h->full_why), "%.*s", CORE_FULL_WHY_MAX - 1, err->message);
         if (!placement_choose(c, v, now_us))
             (void)warmth_evict(c, h, now_us);
     } else if (is_unreachable(err)) {
@@ -238,6 +240,7 @@ void coldstart_failed(struct core *c, struct core_variant *v, struct core_host *
 
 static void no_capacity(const struct core *c, const struct core_variant *v, struct pl_err *out)
 {
+    const struct core_host *full = NULL; /* one of those that have said why */
     unsigned up = 0, offered = 0;
 
     list_each(it, &c->hosts)
@@ -247,6 +250,8 @@ static void no_capacity(const struct core *c, const struct core_variant *v, stru
         up += h->up;
         for (size_t i = 0; h->up && i < h->runtime_count; i++)
             offered += strcmp(h->runtimes[i], v->runtime) == 0;
+        if (h->up && h->full_why[0])
+            full = h;
     }
     if (up == 0)
         (void)pl_fail_reason(out, PL_UNAVAILABLE, "NO_CAPACITY", NULL,
@@ -259,8 +264,8 @@ static void no_capacity(const struct core *c, const struct core_variant *v, stru
     else
         (void)pl_fail_reason(
             out, PL_UNAVAILABLE, "NO_CAPACITY", NULL,
-            "endpoint \"%s\", variant \"%s\": none of the %u worker hosts can take an instance of %d MB now",
-            v->endpoint->name, v->name, offered, v->memory_mb);
+            "endpoint \"%s\", variant \"%s\": none of the %u worker hosts can take an instance of %d MB now%s%s",
+            v->endpoint->name, v->name, offered, v->memory_mb, full ? ": " : "", full ? full->full_why : "");
     out->retry_after_ms = RETRY_AFTER_MS;
 }
 

@@ -171,6 +171,7 @@ void core_stopped(struct core *c, struct core_instance *in, int64_t now_us)
 
     assert(in->state == CORE_STOPPING);
     in->host->full_until_us = 0;
+    in->host->full_why[0] = '\0';
     pool_remove(c, in);
     settle(c, v, now_us);
     coldstart_capacity(c, now_us);

@@ -123,6 +123,7 @@ void core_host_up(struct core *c, struct core_host *h, const char *const *runtim
     h->up = !h->removed;
     h->draining = load->draining;
     h->full_until_us = 0;
+    h->full_why[0] = '\0';
     for (size_t i = 0; i < found_count; i++)
         adopt(c, h, &found[i], now_us);
     coldstart_capacity(c, now_us);
@@ -178,8 +179,10 @@ void core_host_load(struct core *c, struct core_host *h, const struct core_load 
     bool room = load->memory_free_mb > h->memory_free_mb || load->instances < h->instances;
 
     set_load(h, load);
-    if (room)
+    if (room) {
         h->full_until_us = 0;
+        h->full_why[0] = '\0';
+    }
     core_host_draining(c, h, load->draining, now_us);
     if (room)
         coldstart_capacity(c, now_us);

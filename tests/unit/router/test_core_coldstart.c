@@ -75,7 +75,7 @@ static void what_callers_are_told(void **state)
     assert_string_equal(e.reason, "NO_CAPACITY");
     assert_string_equal(e.message,
                         "endpoint \"fraud\", variant \"main\": none of the 1 worker hosts can take an instance "
-                        "of 1024 MB now");
+                        "of 1024 MB now: full");
     assert_true(e.retry_after_ms > 0);
 }
 

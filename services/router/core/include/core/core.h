@@ -34,7 +34,8 @@
 #include <stdint.h>
 #include <uthash.h>
 
-#define CORE_NEVER INT64_MAX
+#define CORE_NEVER        INT64_MAX
+#define CORE_FULL_WHY_MAX 320
 
 struct core;
 
@@ -137,6 +138,7 @@ struct core_host {
     int64_t memory_mb, memory_free_mb, memory_used_mb;
     int32_t instances, instance_limit; /* as the host counts; 0 = has not said */
     int64_t full_until_us;             /* it has refused an instance for want of room */
+    char full_why[CORE_FULL_WHY_MAX];  /* in its own words; "": not, since there was more room */
     struct list all;                   /* instances, by host_link */
     unsigned count[CORE_STATES];
     unsigned of_variant; /* scratch of the choice of a host */
