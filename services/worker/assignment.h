@@ -12,6 +12,7 @@ struct assignment {
     const char *model; /* the folder; NULL: the process was made for its model */
     const char *code;  /* that did not come with the model; NULL: none */
     bool exec_model;   /* libraries in them may be loaded */
+    int door_fd;       /* where its way to the outside is made; -1: it has none. Stays the caller's */
     int memory_size_mb;
     unsigned rlimit_mb; /* 0: a control group limits it */
 };

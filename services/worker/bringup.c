@@ -57,7 +57,7 @@ static void started(void *arg, struct instance *in, const struct pl_err *err)
     struct bringup_result r = { .instance = in, .times = b->times };
 
     if (in)
-        templates_make(b->parts.templates, b->spec, in->model, in->code);
+        templates_make(b->parts.templates, b->spec, in);
     finish(b, in ? &r : NULL, err);
 }
 

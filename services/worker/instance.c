@@ -4,6 +4,7 @@
 #include "base/time.h"
 #include "cache.h"
 #include "log/log.h"
+#include "network.h"
 #include "rpc/rpc.h"
 #include "spawn.h"
 
@@ -119,6 +120,7 @@ static void release(struct instance *in)
     cache_give(in->model);
     cache_give(in->code);
     rpc_bytes_unref(in->start.load);
+    network_close(in->port);
     pl_close_p(&in->direct_fd);
     free(in->how);
     free(in->router);
@@ -569,16 +571,6 @@ struct instance *instances_find(struct instances *all, uint64_t id)
     struct instance *in = instances_find_any(all, id);
 
     return in && in->role == INSTANCE_SERVES ? in : NULL;
-}
-
-bool instances_has_pid(struct instances *all, pid_t pid)
-{
-    struct instance *in, *next;
-
-    HASH_ITER(hh, all->by_id, in, next)
-    if (in->child.watch.fd >= 0 && in->child.pid == pid)
-        return true;
-    return false;
 }
 
 unsigned instances_count(const struct instances *all)

@@ -34,6 +34,8 @@ struct cache_item;
 struct copies;
 struct instances;
 struct instance;
+struct network;
+struct network_port;
 struct rpc_bytes;
 struct runtime;
 struct spawner;
@@ -89,6 +91,7 @@ struct instance {
 
     struct spawn spawn; /* while it is being made */
     bool making;
+    struct network_port *port; /* its way out (network.h); NULL: it has none */
     struct seat *seat;
     struct loop_timer gone; /* ends one that never had a process */
     struct child child;
@@ -158,6 +161,8 @@ struct instances_observer {
 /* Ids grow from host_epoch << 24. */
 struct instances *instances_new(struct loop *l, struct spawner *s, struct log_store *logs, int64_t host_epoch);
 bool instances_has_pid(struct instances *all, pid_t pid); /* one of them is this process */
+/* Before the first start: those whom it permits are let out. */
+void instances_let_out(struct instances *all, struct network *network);
 /* All must have ended. NULL is fine. */
 void instances_free(struct instances *all);
 void instances_observe(struct instances *all, const struct instances_observer *o);

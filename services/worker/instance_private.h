@@ -11,6 +11,7 @@ struct instances {
     struct loop *loop;
     struct spawner *spawner;
     struct log_store *logs;
+    struct network *network; /* NULL: there is no way out */
     uint64_t next_id;
     struct instance *by_id; /* uthash */
     struct list by_state[INSTANCE_STATE_COUNT];

@@ -4,10 +4,12 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "cache.h"
+#include "network.h"
 #include "pilotlight/internal/v1/runner.pb-c.h"
 #include "pilotlight/internal/v1/worker.pb-c.h"
 #include "rpc/rpc.h"
 #include "runtimes.h"
+#include "variant_spec.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -17,22 +19,41 @@
 
 #define DEFAULT_INVOKE_TIMEOUT_MS 60000
 
+typedef Pilotlight__Internal__V1__LoadRequest__EnvironmentEntry entry_t;
+
+static void add_entry(entry_t *entry, const char *key, const char *value)
+{
+    pilotlight__internal__v1__load_request__environment_entry__init(entry);
+    entry->key = (char *)(uintptr_t)key;
+    entry->value = (char *)(uintptr_t)value;
+}
+
+/* The model's own, and where its way out is; what the model says itself stays. */
+static size_t fill_environment(const struct instance *in, const Pilotlight__Internal__V1__VariantSpec *spec,
+                               entry_t *entries)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < spec->n_environment; i++)
+        add_entry(&entries[n++], spec->environment[i]->key, spec->environment[i]->value);
+    for (size_t i = 0; in->port && network_environment[i][0]; i++)
+        if (!variant_spec_variable(spec, network_environment[i][0]))
+            add_entry(&entries[n++], network_environment[i][0], network_environment[i][1]);
+    return n;
+}
+
 static struct rpc_bytes *load_request(const struct instance *in, const Pilotlight__Internal__V1__VariantSpec *spec)
 {
     Pilotlight__Internal__V1__LoadRequest m = PILOTLIGHT__INTERNAL__V1__LOAD_REQUEST__INIT;
-    size_t n = spec->n_environment;
-    Pilotlight__Internal__V1__LoadRequest__EnvironmentEntry *entries = pl_new0(n + 1, sizeof(*entries));
-    Pilotlight__Internal__V1__LoadRequest__EnvironmentEntry **list = pl_new0(n + 1, sizeof(*list));
+    entry_t *entries = pl_new0(spec->n_environment + NETWORK_ENVIRONMENT + 1, sizeof(*entries));
+    size_t n = fill_environment(in, spec, entries);
+    entry_t **list = pl_new0(n + 1, sizeof(*list));
     struct rpc_bytes *bytes;
     uint8_t *packed;
     size_t len;
 
-    for (size_t i = 0; i < n; i++) {
-        pilotlight__internal__v1__load_request__environment_entry__init(&entries[i]);
-        entries[i].key = spec->environment[i]->key;
-        entries[i].value = spec->environment[i]->value;
+    for (size_t i = 0; i < n; i++)
         list[i] = &entries[i];
-    }
     m.model_dir = (char *)spawn_model_dir(in->all->spawner, spec->runtime);
     m.runtime = spec->runtime;
     m.n_environment = n;
@@ -66,8 +87,10 @@ static void gone(struct loop_timer *t)
 
 void instance_never_was(struct instance *in)
 {
-    if (in->making)
+    if (in->making) {
         spawn_cancel(&in->spawn);
+        pl_close_p(&in->spawn.door_fd);
+    }
     in->making = false;
     loop_timer_set(in->all->loop, &in->gone, pl_now_ms());
 }
@@ -81,6 +104,16 @@ static void failed(struct instance *in, const struct pl_err *err)
 }
 
 /* ---- its process ---- */
+
+bool instances_has_pid(struct instances *all, pid_t pid)
+{
+    struct instance *in, *next;
+
+    HASH_ITER(hh, all->by_id, in, next)
+    if (in->child.watch.fd >= 0 && in->child.pid == pid)
+        return true;
+    return false;
+}
 
 /* Takes over all of 'p', also on failure: then the process is gone. */
 static enum pl_code connect_to(struct instance *in, const struct spawned *p, struct pl_err *err)
@@ -122,6 +155,7 @@ static void made(struct spawn *w, const struct spawned *p, const struct pl_err *
     struct pl_err no_descriptor;
 
     in->making = false;
+    pl_close_p(&w->door_fd);
     in->spawn_us = pl_now_us() - in->start.asked_us;
     if (!p) {
         failed(in, err);
@@ -134,6 +168,11 @@ static void made(struct spawn *w, const struct spawned *p, const struct pl_err *
 }
 
 /* ---- begin ---- */
+
+void instances_let_out(struct instances *all, struct network *network)
+{
+    all->network = network;
+}
 
 static struct instance *instance_new(struct instances *all, const struct instance_start *s)
 {
@@ -179,6 +218,13 @@ static struct instance *instance_new(struct instances *all, const struct instanc
     return in;
 }
 
+/* A template has no way out, and so no endpoint with one has a template (templates.c). */
+static bool may_go_out(const struct instance *in, const struct instance_start *s)
+{
+    return in->all->network && s->role != INSTANCE_TEMPLATE && !s->copies &&
+           network_permits(in->all->network, in->endpoint, s->spec->runtime);
+}
+
 struct instance *instances_start(struct instances *all, const struct instance_start *s)
 {
     struct instance *in = instance_new(all, s);
@@ -186,9 +232,12 @@ struct instance *instances_start(struct instances *all, const struct instance_st
                                .model = cache_item_dir(in->model),
                                .code = in->code ? cache_item_dir(in->code) : NULL,
                                .memory_size_mb = in->memory_size_mb,
+                               .door_fd = -1,
                                .copies = s->copies,
                                .template_fd = s->template_fd };
 
+    if (may_go_out(in, s))
+        in->port = network_open(all->network, in->endpoint, in->id, &in->log, &spec.door_fd);
     in->start.load = load_request(in, s->spec);
     loop_timer_set(all->loop, &in->timer, pl_now_ms() + in->start.timeout_ms);
     in->making = true;

@@ -1,5 +1,6 @@
 #include "settings.h"
 
+#include "network.h"
 #include "runtimes.h"
 
 #include <string.h>
@@ -81,6 +82,14 @@ const struct config_row worker_config_rows[] = {
                    "folders with programs that models of the http runtime may name by their path, besides /usr"),
     CONFIG_DURATION(struct worker_config, http_stop_grace_ms, "http.stop_grace", "30s", 0, 10 * 60 * CONFIG_SECOND_MS,
                     "a program of the http runtime that has been asked to stop is killed after this long"),
+    CONFIG_STRINGS(
+        struct worker_config, network_allow, "network.allow", NULL,
+        "what instances may reach, ENDPOINT=HOST:PORT each; '*' in ENDPOINT stands for any letters, HOST is a "
+        "name, *.SUFFIX, an address or *, PORT a number or *; empty for nothing"),
+    CONFIG_INT(struct worker_config, network_connections, "network.connections", "64", 1, 1024,
+               "most connections to the outside of one instance at a time"),
+    CONFIG_DURATION(struct worker_config, network_idle_ms, "network.idle", "5m", 1 * CONFIG_SECOND_MS, CONFIG_DAY_MS,
+                    "a connection to the outside ends after so long without a byte"),
     CONFIG_BOOL(struct worker_config, allow_http, "allow_http", "false",
                 "fetch artifacts from http:// too, unencrypted"),
     CONFIG_STRINGS(
@@ -129,5 +138,7 @@ enum pl_code worker_config_check(const void *config, struct pl_err *err)
         if (c->file_roots.items[i][0] != '/')
             return pl_fail(err, PL_INVALID, "file_roots", "file_roots: '%s' is not an absolute path",
                            c->file_roots.items[i]);
+    if (network_check(&c->network_allow, err) != PL_OK)
+        return err->code;
     return runtimes_check(c, err);
 }

@@ -38,6 +38,8 @@ struct worker_config {
     int64_t templates_keep_ms, templates_limit;
     bool http_enabled;
     int64_t http_stop_grace_ms;
+    struct config_strings network_allow;
+    int64_t network_connections, network_idle_ms;
     struct config_strings http_folders;
     bool allow_http;
     struct config_strings file_roots;

@@ -72,7 +72,7 @@ static struct sandbox_plan plan_for(const struct spawner *s, enum sandbox_profil
 {
     struct sandbox_plan p = { .profile = profile, .features = s->probe.features, .uid = s->uid };
 
-    if (profile != SANDBOX_UNPACK && assignment_by_name(&p))
+    if (profile != SANDBOX_UNPACK && profile != SANDBOX_EGRESS && assignment_by_name(&p))
         (void)snprintf(p.models, sizeof(p.models), "%s", s->models);
     return p;
 }
@@ -143,6 +143,7 @@ void spawn_instance(struct spawner *s, const struct spawn_spec *spec, struct spa
     w->template_fd = w->for_template ? spec->template_fd : -1;
     w->model = spec->model;
     w->code = spec->code;
+    w->door_fd = spec->door_fd;
     w->memory_size_mb = spec->memory_size_mb;
     w->failures = 0;
     if (stock && spec->copies) {
@@ -204,6 +205,19 @@ bool spawn_over(struct spawner *s, struct seat *seat)
 bool spawn_kills_at_limit(const struct spawner *s)
 {
     return cgroups_controllers(s->cgroups) & CGROUP_MEMORY;
+}
+
+/* ---- the way out ---- */
+
+const char *spawn_why_no_network(const struct spawner *s, const char *runtime)
+{
+    const struct runtime *r = runtimes_find(s->runtimes, runtime);
+
+    if (!r || !r->own_code)
+        return "its runtime runs no code that could use it";
+    if (!SANDBOX_HAS(s->probe.features, NET_NS))
+        return "this host has no network namespaces";
+    return NULL;
 }
 
 /* ---- templates ---- */

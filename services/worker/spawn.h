@@ -68,6 +68,7 @@ struct spawn {
     bool for_template;
     int template_fd; /* with that, until it has been sent */
     const char *model, *code;
+    int door_fd; /* spawn_spec's; the owner's to close after 'made' or spawn_cancel() */
     int memory_size_mb;
     unsigned failures;
     /* Once, perhaps from inside spawn_instance(). 'p' NULL: 'err' says why not. */
@@ -78,6 +79,7 @@ struct spawn_spec {
     const char *runtime;
     const char *model; /* folder; a direct sub-folder of options.models. Kept until 'made' */
     const char *code;  /* the same, for code that did not come with the model; NULL: none */
+    int door_fd;       /* what its way to the outside goes through (network.h); -1: it has none */
     int memory_size_mb;
     struct copies *copies; /* of the template that has this model loaded; NULL: there is none */
     int template_fd;       /* not 0: the process becomes a template, with this as its control socket; taken over */
@@ -126,5 +128,10 @@ struct spawn_compile_spec {
 PL_MUST_CHECK enum pl_code spawn_compile(struct spawner *s, const struct spawn_compile_spec *spec,
                                          spawn_tool_made_fn *made, void *arg, struct spawn_tool **out,
                                          struct pl_err *err);
+/* `pilotlight-runner egress`, which has the host's network; its orders come by 'control', which is taken over. */
+PL_MUST_CHECK enum pl_code spawn_egress(struct spawner *s, int control, spawn_tool_made_fn *made, void *arg,
+                                        struct spawn_tool **out, struct pl_err *err);
+/* NULL, or why no instance of this host, or of this runtime, can be let out. */
+const char *spawn_why_no_network(const struct spawner *s, const char *runtime);
 
 #endif

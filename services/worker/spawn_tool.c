@@ -27,6 +27,8 @@
 #define COMPILE_MEMORY_MB 6144
 /* What comes out is bounded by what goes in; this only stops a compiler that has lost its mind. */
 #define COMPILE_FILE_MB 2048
+/* Some thousand connections, and the stacks of those who look up names. */
+#define EGRESS_MEMORY_MB 512
 
 struct spawn_tool {
     struct loop *loop;
@@ -72,7 +74,7 @@ static void tell(struct loop_timer *timer)
 
 static enum pl_code assign(struct spawn_tool *t, struct pl_err *err)
 {
-    struct assignment a = { .model = t->model, .memory_size_mb = COMPILE_MEMORY_MB };
+    struct assignment a = { .model = t->model, .door_fd = -1, .memory_size_mb = COMPILE_MEMORY_MB };
 
     return assignment_send(t->channel, &t->plan, &a, err);
 }
@@ -208,6 +210,23 @@ enum pl_code spawn_compile(struct spawner *s, const struct spawn_compile_spec *s
     memcpy(t->argv, (char *[]){ pl_strdup(spawner_runner(s)), (char *)"zygote", (char *)"compile", NULL },
            4 * sizeof(t->argv[0]));
     begin(t, "compile", channel, log, COMPILE_MEMORY_MB, COMPILE_FILE_MB);
+    *out = t;
+    return PL_OK;
+}
+
+/* All of the sandbox but the network namespace. */
+enum pl_code spawn_egress(struct spawner *s, int control, spawn_tool_made_fn *made, void *arg, struct spawn_tool **out,
+                          struct pl_err *err)
+{
+    struct spawn_tool *t = tool_new(s, SANDBOX_EGRESS, "", made, arg);
+    int log = -1;
+
+    t->plan.features &= ~SANDBOX_BIT(NET_NS);
+    if (!make_log(t, &log))
+        return not_begun(t, control, log, "lead instances to the network", err);
+    memcpy(t->argv, (char *[]){ pl_strdup(spawner_runner(s)), (char *)"zygote", (char *)"egress", NULL },
+           4 * sizeof(t->argv[0]));
+    begin(t, "egress", control, log, EGRESS_MEMORY_MB, 0);
     *out = t;
     return PL_OK;
 }

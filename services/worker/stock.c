@@ -103,6 +103,7 @@ static enum pl_code assign(struct blank *b, const struct spawn *w, struct pl_err
     const struct stock *s = b->stock;
     struct assignment a = { .model = s->by_name ? NULL : w->model,
                             .code = w->code,
+                            .door_fd = w->door_fd,
                             .exec_model = s->o.exec_model,
                             .memory_size_mb = w->memory_size_mb,
                             .rlimit_mb = own_limit(b, w->memory_size_mb) };

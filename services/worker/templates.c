@@ -9,6 +9,7 @@
 #include "instance.h"
 #include "log/log.h"
 #include "loop/loop.h"
+#include "network.h"
 #include "pilotlight/internal/v1/worker.pb-c.h"
 #include "runtimes.h"
 #include "spawn.h"
@@ -26,6 +27,8 @@
 #define TICK_MS        5000
 #define FIRST_PAUSE_MS 1000
 #define MAX_PAUSE_MS   60000
+/* How long it is known that there is none, where nothing is kept at all. */
+#define REFUSED_MS 3600000
 
 typedef Pilotlight__Internal__V1__VariantSpec spec_t;
 
@@ -131,17 +134,21 @@ static void pause_making(struct template *e)
     e->not_before_ms = e->failures > 1 ? pl_now_ms() + ms : 0;
 }
 
-/* Where people look: in the endpoint's own log, as a line of the template's. */
-static void refuse(struct template *e, const char *why)
+/* Where people look: in the endpoint's own log, as a line of the template's, or of the instance that asked for it. */
+static void say_none(struct instance *in, const char *why)
 {
     char line[320];
 
+    (void)snprintf(line, sizeof(line),
+                   "pilotlight: no template for this model, its instances load it themselves: %.200s", why);
+    instance_log_say(&in->log, line);
+}
+
+static void refuse(struct template *e, struct instance *in, const char *why)
+{
     e->refused = true;
     log_warn("template_refused", LOG_STR("endpoint", e->endpoint), LOG_STR("variant", e->variant), LOG_STR("why", why));
-    (void)snprintf(line, sizeof(line), "pilotlight: no template for this model, its instances load it themselves: %s",
-                   why);
-    if (e->in)
-        instance_log_say(&e->in->log, line);
+    say_none(in, why);
     stop(e, "no template can be made of it");
 }
 
@@ -218,7 +225,7 @@ static void looked(struct loop_job *j)
     if (e->in && e->loaded && !e->dropped && e->good)
         open_for_use(e);
     else if (e->in && e->loaded && !e->dropped)
-        refuse(e, e->why);
+        refuse(e, e->in, e->why);
     free_if_over(e);
 }
 
@@ -231,6 +238,8 @@ static void started(void *arg, struct instance *in, const struct pl_err *err)
     if (!in) {
         log_warn("template_not_made", LOG_STR("endpoint", e->endpoint), LOG_STR("variant", e->variant),
                  LOG_STR("why", err->message));
+        if (e->in)
+            say_none(e->in, err->message);
         return; /* its end follows */
     }
     e->loaded = true;
@@ -255,14 +264,14 @@ static bool make_control(int *out_ours, int *out_theirs)
     return true;
 }
 
-static void start(struct template *e, const spec_t *spec, struct cache_item *model, struct cache_item *code)
+static void start(struct template *e, const spec_t *spec, struct instance *from)
 {
     struct templates *t = e->all;
     struct instance_start s = { .spec = spec,
                                 .runtime = runtimes_find(t->o.runtimes, spec->runtime),
                                 .role = INSTANCE_TEMPLATE,
                                 .asked_us = pl_now_us(),
-                                .estimate_bytes = capacity_estimate(spec->memory_size_mb, model, code),
+                                .estimate_bytes = capacity_estimate(spec->memory_size_mb, from->model, from->code),
                                 .done = started,
                                 .arg = e };
     struct pl_err err = { 0 };
@@ -275,8 +284,8 @@ static void start(struct template *e, const spec_t *spec, struct cache_item *mod
         return;
     }
     e->copies = spawn_copies_new(t->o.spawner, spec->runtime, spec->memory_size_mb, &copies_events, e);
-    s.model = cache_ref(model);
-    s.code = code ? cache_ref(code) : NULL;
+    s.model = cache_ref(from->model);
+    s.code = from->code ? cache_ref(from->code) : NULL;
     e->end.stopped = ended;
     e->in = instances_start(t->o.instances, &s);
     instance_hear_end(e->in, &e->end);
@@ -323,6 +332,12 @@ static bool in_use(const struct template *e)
     return s.found;
 }
 
+/* Without use. */
+static int64_t keep_ms(const struct template *e)
+{
+    return e->refused && e->all->o.keep_ms == 0 ? REFUSED_MS : e->all->o.keep_ms;
+}
+
 static void tick(struct loop_timer *timer)
 {
     struct templates *t = PL_CONTAINER(timer, struct templates, tick);
@@ -334,7 +349,7 @@ static void tick(struct loop_timer *timer)
 
         if (in_use(e))
             e->kept_ms = now_ms;
-        else if (now_ms - (e->used_ms > e->kept_ms ? e->used_ms : e->kept_ms) >= t->o.keep_ms)
+        else if (now_ms - (e->used_ms > e->kept_ms ? e->used_ms : e->kept_ms) >= keep_ms(e))
             drop(e, "not used for templates.keep");
     }
     if (t->count > 0)
@@ -385,11 +400,23 @@ static bool has_room(struct templates *t, const spec_t *spec)
 
 /* ---- door ---- */
 
-static bool is_wanted(const struct templates *t, const spec_t *spec)
+static bool is_wanted(const spec_t *spec)
 {
     const char *asked = variant_spec_variable(spec, TEMPLATE_VARIABLE);
 
-    return t->o.keep_ms > 0 && asked && (strcmp(asked, "1") == 0 || strcmp(asked, "true") == 0);
+    return asked && (strcmp(asked, "1") == 0 || strcmp(asked, "true") == 0);
+}
+
+/* NULL, or why this host makes none of it. */
+static const char *why_none(const struct templates *t, const spec_t *spec)
+{
+    const char *why = spawn_why_no_template(t->o.spawner, spec->runtime);
+
+    if (t->o.keep_ms == 0)
+        return "this host keeps none (templates.keep)";
+    if (!why && network_permits(t->o.network, spec->endpoint_name, spec->runtime))
+        why = "its endpoint may use the network (network.allow), and copies would share connections that are open";
+    return why;
 }
 
 struct copies *templates_find(struct templates *t, const spec_t *spec)
@@ -409,22 +436,22 @@ struct copies *templates_find(struct templates *t, const spec_t *spec)
     return e->copies;
 }
 
-void templates_make(struct templates *t, const spec_t *spec, struct cache_item *model, struct cache_item *code)
+void templates_make(struct templates *t, const spec_t *spec, struct instance *in)
 {
     struct template *e = find(t, spec);
     const char *why;
 
-    if (!is_wanted(t, spec) || (e && (e->in || e->refused || pl_now_ms() < e->not_before_ms)))
+    if (!is_wanted(spec) || (e && (e->in || e->refused || pl_now_ms() < e->not_before_ms)))
         return;
-    if (!e && !has_room(t, spec))
+    why = why_none(t, spec);
+    if (!why && !has_room(t, spec))
         return;
     if (!e)
         e = add(t, spec);
-    why = spawn_why_no_template(t->o.spawner, spec->runtime);
     if (why)
-        refuse(e, why);
+        refuse(e, in, why);
     else
-        start(e, spec, model, code);
+        start(e, spec, in);
 }
 
 bool templates_evict(struct templates *t, const spec_t *spec, struct instance_stop *s)

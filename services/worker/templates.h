@@ -18,12 +18,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct cache_item;
 struct capacity;
 struct copies;
+struct instance;
 struct instance_stop;
 struct instances;
 struct loop;
+struct network;
 struct runtimes;
 struct spawner;
 struct templates;
@@ -37,6 +38,7 @@ struct templates_options {
     struct spawner *spawner;
     struct capacity *capacity;
     const struct runtimes *runtimes;
+    const struct network *network;
     struct worker_stats *stats;
     int64_t keep_ms; /* without a start and without an instance of its variant; 0: none are made */
     int64_t limit;
@@ -47,9 +49,8 @@ void templates_free(struct templates *t); /* NULL is fine */
 
 /* Of this variant, ready; NULL: none. Ends those of older generations. */
 struct copies *templates_find(struct templates *t, const struct Pilotlight__Internal__V1__VariantSpec *spec);
-/* When an instance of it has come up, of this model and code (NULL: none): makes one if it should have one. */
-void templates_make(struct templates *t, const struct Pilotlight__Internal__V1__VariantSpec *spec,
-                    struct cache_item *model, struct cache_item *code);
+/* When this instance of it has come up: makes one if it should have one. Why not is said in the instance's log. */
+void templates_make(struct templates *t, const struct Pilotlight__Internal__V1__VariantSpec *spec, struct instance *in);
 /* Ends the least recently used one that is not of this variant; 's' hears of its end. False: there is none. */
 bool templates_evict(struct templates *t, const struct Pilotlight__Internal__V1__VariantSpec *spec,
                      struct instance_stop *s);

@@ -13,6 +13,7 @@
 #include "logs/store.h"
 #include "loop/loop.h"
 #include "membership.h"
+#include "network.h"
 #include "proto/descriptors.h"
 #include "rpc/server.h"
 #include "routers.h"
@@ -45,6 +46,7 @@ struct worker {
     struct worker_stats stats;
     struct runtimes *runtimes;
     struct spawner *spawner;
+    struct network *network;
     struct rpc_server *server;
     struct membership *membership; /* NULL: no control configured */
     char *host_id;
@@ -328,6 +330,11 @@ static enum pl_code start_instances(struct worker *w, const struct worker_config
                                            .stats = &w->stats,
                                            .keep_ms = c->templates_keep_ms,
                                            .limit = c->templates_limit };
+    struct network_options network = { .allow = &c->network_allow,
+                                       .connections = c->network_connections,
+                                       .idle_ms = c->network_idle_ms,
+                                       .spawner = w->spawner,
+                                       .stats = &w->stats };
     struct instances_observer observer = {
         .died = on_died, .changed = on_changed, .idle = on_idle, .prints = on_prints, .ended = on_ended, .arg = w
     };
@@ -336,6 +343,8 @@ static enum pl_code start_instances(struct worker *w, const struct worker_config
     b->capacity = capacity_new(w->parts.loop, b->instances, &memory);
     b->loop = w->parts.loop;
     templates.instances = b->instances;
+    templates.network = w->network = network_new(w->parts.loop, &network);
+    instances_let_out(b->instances, w->network);
     templates.capacity = b->capacity;
     b->templates = templates_new(w->parts.loop, &templates);
     b->gate = start_gate_new(w->parts.loop, 0);
@@ -434,6 +443,7 @@ void worker_free(struct worker *w)
     start_gate_free(b->gate);
     capacity_free(b->capacity);
     instances_free(b->instances);
+    network_free(w->network);
     log_store_close(w->parts.logs);
     artifacts_free(b->artifacts);
     forests_free(b->forests);

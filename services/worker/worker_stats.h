@@ -11,6 +11,8 @@ struct worker_stats {
     struct metrics_histogram *start_seconds, *model_seconds;
     struct metrics_counter *template_starts;
     struct metrics_gauge *templates;
+    struct metrics_counter *network_opened, *network_refused, *network_failed, *network_bytes_out, *network_bytes_in;
+    struct metrics_gauge *network_connections;
     struct metrics_gauge *instances, *busy, *cache_bytes, *memory_free_bytes, *memory_used_bytes, *routers;
 };
 
@@ -26,6 +28,14 @@ static inline void worker_stats_init(struct worker_stats *s, struct metrics *m)
         metrics_counter(m, "worker_template_starts_total", NULL, "Starts that were copies of a template");
     s->templates =
         metrics_gauge(m, "worker_templates", NULL, "Processes with a loaded model that instances are copies of");
+    s->network_opened = metrics_counter(m, "worker_network_connections_total", "result=\"opened\"",
+                                        "Connections that instances asked for");
+    s->network_refused = metrics_counter(m, "worker_network_connections_total", "result=\"refused\"", NULL);
+    s->network_failed = metrics_counter(m, "worker_network_connections_total", "result=\"failed\"", NULL);
+    s->network_bytes_out =
+        metrics_counter(m, "worker_network_bytes_total", "direction=\"out\"", "Bytes of the connections of instances");
+    s->network_bytes_in = metrics_counter(m, "worker_network_bytes_total", "direction=\"in\"", NULL);
+    s->network_connections = metrics_gauge(m, "worker_network_connections", NULL, "Connections of instances, open now");
     s->compilations =
         metrics_counter(m, "worker_compilations_total", NULL, "Models compiled, or found not to be compilable");
     s->compile_failures = metrics_counter(m, "worker_compile_failures_total", NULL, "Compilations that did not end");

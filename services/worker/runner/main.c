@@ -7,6 +7,7 @@
 #include "base/sanitizer.h"
 #include "base/text.h"
 #include "compile_model.h"
+#include "egress.h"
 #include "http_serve.h"
 #include "sandbox/probe.h"
 #include "sandbox/zygote.h"
@@ -89,6 +90,13 @@ static int compile_inside(int argc, char **argv)
     return compile_main(argc, argv);
 }
 
+/* Its channel is where its orders come from. */
+static int egress_inside(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    return egress_serve(HOST_FD);
+}
+
 static int run_version(int argc, char **argv)
 {
     (void)argc, (void)argv;
@@ -109,6 +117,8 @@ static const struct mode {
       "unpacks the artifact that is descriptor 3 into the folder that is descriptor 4" },
     { "compile", compile_main, compile_inside, true,
       "compiles the model in the folder that is descriptor 3 into the folder that is descriptor 4" },
+    { "egress", NULL, egress_inside, true,
+      "leads instances that may use the network there, as the socket that is descriptor 3 asks for" },
     { "zygote", run_zygote, NULL, true,
       "MODE: makes processes that run MODE in sandboxes, as descriptor 3 asks for them" },
     { "probe", sandbox_probe_main, sandbox_trial_main, false,

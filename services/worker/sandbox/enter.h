@@ -16,6 +16,7 @@ struct enter {
     const struct sandbox_plan *plan;
     const struct profile *profile;
     struct filter filter;
+    struct filter door_filter; /* the same, and the network that it has to itself */
     bool privileged; /* the process started with CAP_SYS_ADMIN: it needs no user namespace to make the others */
     int proc_fd;     /* the host's /proc, for the maps of own_ids; -1: not needed */
     uid_t outer_uid; /* ours as the parent of an instance's user namespace knows it */
@@ -29,6 +30,8 @@ struct enter {
     int model_fd;
     char code[ZYGOTE_MODEL_BYTES]; /* the same for code that did not come with the model */
     int code_fd;
+    bool has_door;
+    int door_fd; /* where the socket goes that leads to the outside; -1: nothing does */
     unsigned rlimit_mb, file_limit_mb;
     char detail[256];
 };

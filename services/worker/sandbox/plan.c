@@ -13,7 +13,7 @@ const struct sandbox_feature_text sandbox_feature_texts[SANDBOX_FEATURE_COUNT] =
 
 static const char *const profile_names[SANDBOX_PROFILE_COUNT] = {
     [SANDBOX_TREES] = "trees",   [SANDBOX_PYTHON] = "python",   [SANDBOX_HTTP] = "http",
-    [SANDBOX_UNPACK] = "unpack", [SANDBOX_COMPILE] = "compile",
+    [SANDBOX_UNPACK] = "unpack", [SANDBOX_COMPILE] = "compile", [SANDBOX_EGRESS] = "egress",
 };
 
 const char *sandbox_profile_name(enum sandbox_profile p)

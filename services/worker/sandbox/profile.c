@@ -17,6 +17,9 @@ static const struct root_entry python_root[] = {
     { "/etc/ld.so.cache", ROOT_BIND },
     { "/etc/localtime", ROOT_BIND },
     { "/etc/mime.types", ROOT_BIND },
+    { "/etc/ssl", ROOT_FOLDER }, /* whom to believe, for those who may reach others */
+    { "/etc/ssl/certs", ROOT_BIND },
+    { "/etc/ssl/openssl.cnf", ROOT_BIND },
     { "/dev", ROOT_FOLDER },
     { "/dev/null", ROOT_DEVICE },
     { "/dev/zero", ROOT_DEVICE },
@@ -31,6 +34,25 @@ static const struct root_entry python_root[] = {
     { "/opt/ml/model", ROOT_FOLDER },
     { "/opt/ml/code", ROOT_FOLDER },
     { "/tmp", ROOT_FOLDER },
+    { NULL, ROOT_FOLDER },
+};
+
+/* What the C library needs to find names, and the libraries that it loads for it. */
+static const struct root_entry egress_root[] = {
+    { "/usr", ROOT_BIND },
+    { "/lib", ROOT_LINK },
+    { "/lib", ROOT_BIND },
+    { "/lib64", ROOT_LINK },
+    { "/lib64", ROOT_BIND },
+    { "/etc", ROOT_FOLDER },
+    { "/etc/ld.so.cache", ROOT_BIND },
+    { "/etc/resolv.conf", ROOT_BIND },
+    { "/etc/nsswitch.conf", ROOT_BIND },
+    { "/etc/host.conf", ROOT_BIND },
+    { "/etc/gai.conf", ROOT_BIND },
+    { "/etc/hosts", ROOT_BIND },
+    { "/dev", ROOT_FOLDER },
+    { "/dev/null", ROOT_DEVICE },
     { NULL, ROOT_FOLDER },
 };
 
@@ -64,4 +86,7 @@ const struct profile sandbox_profiles[SANDBOX_PROFILE_COUNT] = {
     [SANDBOX_COMPILE] = { .own_ids = true,
                           .filter = FILTER_BASE | FILTER_WRITE,
                           .limit = { .processes = 1, .files = 64, .file_bytes = RLIM_INFINITY } },
+    [SANDBOX_EGRESS] = { .root = egress_root,
+                         .filter = FILTER_BASE | FILTER_THREADS | FILTER_EVENTS | FILTER_SOCKETS,
+                         .limit = { .processes = 32, .files = 4096, .file_bytes = 0 } },
 };

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +58,8 @@ static int name_zygote(struct enter *e)
 
 static bool is_tool(const struct enter *e)
 {
-    return e->plan->profile == SANDBOX_UNPACK || e->plan->profile == SANDBOX_COMPILE;
+    return e->plan->profile == SANDBOX_UNPACK || e->plan->profile == SANDBOX_COMPILE ||
+           e->plan->profile == SANDBOX_EGRESS;
 }
 
 static int name_new(struct enter *e)
@@ -166,9 +168,46 @@ static int raise_loopback(struct enter *e)
     return fd < 0 ? -1 : ioctl(fd, SIOCSIFFLAGS, &r);
 }
 
+/* A socket keeps the network namespace in which it was made, whoever accepts from it. */
+static int listen_inside(void)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET,
+                              .sin_port = htons(ZYGOTE_DOOR_PORT),
+                              .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    pl_cleanup(pl_close_p) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&at, sizeof(at)) != 0 || listen(fd, ZYGOTE_DOOR_BACKLOG) != 0)
+        return -1;
+    return pl_take_fd(fd);
+}
+
+static int send_descriptor(int socket, int fd)
+{
+    union {
+        struct cmsghdr align;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = { .align = { .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
+    char byte = 0;
+    struct iovec span = { .iov_base = &byte, .iov_len = 1 };
+    struct msghdr m = { .msg_iov = &span, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+
+    memcpy(CMSG_DATA(&control.align), &fd, sizeof(int));
+    return sendmsg(socket, &m, MSG_NOSIGNAL) == 1 ? 0 : -1;
+}
+
+static int open_door(struct enter *e)
+{
+    pl_cleanup(pl_close_p) int door = listen_inside();
+
+    if (door < 0 || send_descriptor(e->door_fd, door) != 0)
+        return -1;
+    pl_close_p(&e->door_fd);
+    return 0;
+}
+
 static int install_filter(struct enter *e)
 {
-    return filter_install(&e->filter);
+    return filter_install(e->has_door ? &e->door_filter : &e->filter);
 }
 
 /* Copies take the filter of an instance on top of it. */
@@ -210,6 +249,16 @@ static bool has_scratch(const struct enter *e)
 static bool has_loopback(const struct enter *e)
 {
     return e->profile->loopback;
+}
+
+static bool has_door(const struct enter *e)
+{
+    return e->has_door;
+}
+
+static bool needs_loopback(const struct enter *e)
+{
+    return e->has_door && !e->profile->loopback;
 }
 
 static bool mounts_code(const struct enter *e)
@@ -263,6 +312,8 @@ static const struct step {
     /* when its model is known */
     { STAGE_ASSIGNED, NO_FEATURE, "the model", open_model, NULL },
     { STAGE_ASSIGNED, SANDBOX_ROOT_BIT, "the code", open_code, mounts_code },
+    { STAGE_ASSIGNED, SANDBOX_NET_NS_BIT, "a loopback interface for its way out", raise_loopback, needs_loopback },
+    { STAGE_ASSIGNED, SANDBOX_NET_NS_BIT, "its way out", open_door, has_door },
     { STAGE_ASSIGNED, NO_FEATURE, "its memory limit", limit_memory, limits_itself },
     { STAGE_ASSIGNED, NO_FEATURE, "its name", name_assigned, NULL },
     /* for good */
@@ -288,7 +339,8 @@ void enter_init(struct enter *e, const struct sandbox_plan *plan)
                          .log = -1,
                          .extra = -1,
                          .model_fd = -1,
-                         .code_fd = -1 };
+                         .code_fd = -1,
+                         .door_fd = -1 };
 }
 
 static const char *take_steps(struct enter *e, enum stage stage)

@@ -203,6 +203,11 @@ static void prepare(void)
     if (SANDBOX_HAS(plan.features, SECCOMP) &&
         filter_compile(&enter.filter, enter.profile->filter, SANDBOX_HAS(plan.features, PID_NS), &err) != PL_OK)
         leave(err.message);
+    /* Which one an instance needs is known when it is assigned. */
+    if (SANDBOX_HAS(plan.features, SECCOMP) && enter.profile->late_lock &&
+        filter_compile(&enter.door_filter, enter.profile->filter | FILTER_SOCKETS, SANDBOX_HAS(plan.features, PID_NS),
+                       &err) != PL_OK)
+        leave(err.message);
     if (SANDBOX_HAS(plan.features, USER_NS))
         enter.proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     enter_stage_or_exit(&enter, STAGE_ZYGOTE);
@@ -246,12 +251,16 @@ int sandbox_zygote_assigned(void)
 
     if (!receive(enter.channel, &a, sizeof(a), fds, &fd_count))
         _exit(EXIT_WORKER_GONE);
-    if (a.magic != ZYGOTE_MAGIC || a.has_model > 1 || a.has_code > a.has_model || fd_count != a.has_model + a.has_code)
+    if (a.magic != ZYGOTE_MAGIC || a.has_model > 1 || a.has_code > a.has_model || a.has_door > 1 ||
+        fd_count != a.has_model + a.has_code + a.has_door)
         leave("the worker's assignment is not one of this build");
     if (a.has_model)
         enter.model_fd = fds[0];
     if (a.has_code)
         enter.code_fd = fds[1];
+    enter.has_door = a.has_door;
+    if (a.has_door)
+        enter.door_fd = fds[fd_count - 1];
     if (a.rlimit_mb)
         enter.rlimit_mb = a.rlimit_mb;
     enter_stage_or_exit(&enter, STAGE_ASSIGNED);

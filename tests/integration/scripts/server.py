@@ -34,6 +34,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(int(asked[7:]), "as you wish")
         if asked.startswith("connect "):
             return self.answer(200, connect("127.0.0.1", int(asked[8:])))
+        if asked.startswith("through "):
+            return self.answer(200, through(int(asked[8:])))
         if asked == "headers":
             names = ("Content-Type", "Accept", "X-Amzn-SageMaker-Custom-Attributes", "X-Amzn-SageMaker-Inference-Id")
             return self.answer(200, "|".join(self.headers.get(name, "") for name in names), Content_Type="text/x-own",
@@ -50,6 +52,14 @@ def connect(host, port):
         return "connected"
     except OSError as error:
         return str(error)
+
+
+def through(port):
+    """By the proxy that its environment names."""
+    host, _, own = os.environ["http_proxy"].removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(own)), 10) as link:
+        link.sendall(b"GET http://127.0.0.1:%d/ HTTP/1.1\r\n\r\n" % port)
+        return link.recv(1000).decode()
 
 
 def leave(number, frame):

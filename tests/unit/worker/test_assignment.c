@@ -38,7 +38,7 @@ static int receive(int channel, struct zygote_assignment *out)
 static void a_folder_goes_as_a_descriptor(void **state)
 {
     char dir[] = "/tmp/pilotlight-model-XXXXXX";
-    struct assignment a = { .model = mkdtemp(dir), .memory_size_mb = 2048, .rlimit_mb = 1900 };
+    struct assignment a = { .model = mkdtemp(dir), .door_fd = -1, .memory_size_mb = 2048, .rlimit_mb = 1900 };
     struct zygote_assignment got;
     struct stat sent, wanted;
     int ends[2], fd;
@@ -65,7 +65,7 @@ static void a_folder_goes_as_a_descriptor(void **state)
 
 static void without_a_folder_nothing_but_the_size(void **state)
 {
-    struct assignment a = { .memory_size_mb = 1024 };
+    struct assignment a = { .door_fd = -1, .memory_size_mb = 1024 };
     struct zygote_assignment got;
     int ends[2];
 
@@ -79,9 +79,35 @@ static void without_a_folder_nothing_but_the_size(void **state)
     (void)close(ends[1]);
 }
 
+/* Alone here, and it stays the caller's. */
+static void a_door_goes_along(void **state)
+{
+    struct assignment a = { .memory_size_mb = 1024 };
+    struct zygote_assignment got;
+    struct stat sent, wanted;
+    int ends[2], door[2], fd;
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, door), 0);
+    a.door_fd = door[1];
+    assert_ok(assignment_send(ends[0], &bare, &a, &err), err);
+    fd = receive(ends[1], &got);
+    assert_int_equal(got.has_door, 1);
+    assert_int_equal(got.has_model, 0);
+    assert_int_equal(fstat(fd, &sent), 0);
+    assert_int_equal(fstat(door[1], &wanted), 0);
+    assert_int_equal(sent.st_ino, wanted.st_ino);
+    (void)close(fd);
+    for (int i = 0; i < 2; i++) {
+        (void)close(ends[i]);
+        (void)close(door[i]);
+    }
+}
+
 static void what_cannot_be_sent(void **state)
 {
-    struct assignment a = { .model = "/nonexistent/model", .memory_size_mb = 1024 };
+    struct assignment a = { .model = "/nonexistent/model", .door_fd = -1, .memory_size_mb = 1024 };
     int ends[2];
 
     (void)state;
@@ -110,7 +136,7 @@ static void who_is_made_for_its_model(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { T(a_folder_goes_as_a_descriptor), T(without_a_folder_nothing_but_the_size),
-                                        T(what_cannot_be_sent), T(who_is_made_for_its_model) };
+                                        T(a_door_goes_along), T(what_cannot_be_sent), T(who_is_made_for_its_model) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

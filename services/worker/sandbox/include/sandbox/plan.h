@@ -25,6 +25,7 @@ enum sandbox_profile {
     SANDBOX_HTTP,    /* the http runtime: as python, and it runs programs that speak on a network of their own        */
     SANDBOX_UNPACK,  /* reads one archive (a descriptor), writes below /out                                          */
     SANDBOX_COMPILE, /* reads its model, writes below /out                                                           */
+    SANDBOX_EGRESS,  /* has the host's network, and leads those out of sandboxes who may (egress/message.h)          */
     SANDBOX_PROFILE_COUNT
 };
 const char *sandbox_profile_name(enum sandbox_profile p);

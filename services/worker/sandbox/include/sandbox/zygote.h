@@ -99,7 +99,12 @@ struct zygote_assignment {
     uint32_t rlimit_mb; /* as above, now that its memory size is known */
     uint32_t has_model;
     uint32_t has_code;
-    uint32_t zero;
+    /* And a socket after those: the endpoint may use the network. The instance sends a socket by it that listens on
+     * ZYGOTE_DOOR_PORT of its own loopback interface, before anything untrusted runs in it. */
+    uint32_t has_door;
 };
+
+#define ZYGOTE_DOOR_PORT    3128
+#define ZYGOTE_DOOR_BACKLOG 64
 
 #endif
