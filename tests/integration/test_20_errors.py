@@ -1,4 +1,4 @@
-"""Every error that control and routers can answer with, in the names, statuses and shapes of each AWS protocol.
+"""Every error that control and routers can answer with, in the names, statuses and shapes of each AWS protocol; and every member of an invocation.
 
 A gateway of its own talks to servers that fail as they are told: what is hard to bring about in a running suite is one row here.
 """
@@ -20,7 +20,10 @@ class Failing(grpc.GenericRpcHandler):
 
     def __init__(self):
         self.code, self.details, self.message = None, b"", ""
-        self.called = []
+        self.called, self.asked, self.reply = [], b"", b""
+
+    def succeed(self, reply):
+        self.code, self.reply = None, reply.SerializeToString()
 
     def fail(self, code, message, reason="", field="", **metadata):
         pb = protos.load()
@@ -34,6 +37,9 @@ class Failing(grpc.GenericRpcHandler):
     def service(self, call):
         def answer(request, context):
             self.called.append(call.method)
+            self.asked = request
+            if self.code is None:
+                return self.reply
             context.set_trailing_metadata((("grpc-status-details-bin", self.details),))
             context.abort(self.code, self.message)
 
@@ -109,6 +115,35 @@ def test_errors_of_an_invocation(aws, upstream, said, name, status, words, membe
     # The same before a stream begins.
     http, headers, body = aws.request("POST", "/endpoints/fraud/invocations-response-stream", b"1")
     assert (http, headers["x-amzn-errortype"]) == (status, name) and words in json.loads(body)["Message"]
+
+
+def test_members_of_an_invocation_go_both_ways(aws, upstream):
+    """What a client gives is in the router's request, each in its place and nothing else; what the model says comes back; as a whole and as a stream."""
+    pb = protos.load()
+    upstream.succeed(pb("pilotlight.v1.InvokeResponse")(body=b"\x00\xff", content_type="text/own", variant="v", custom_attributes="seen=1", model_status=200))
+    given = {"EndpointName": "fraud", "Body": b"\x01\x00", "ContentType": "a/b", "Accept": "c/d", "CustomAttributes": "k=v", "TargetVariant": "v", "InferenceId": "id-1"}
+    asked = {"endpoint_name": "fraud", "body": b"\x01\x00", "content_type": "a/b", "accept": "c/d", "custom_attributes": "k=v", "target_variant": "v", "inference_id": "id-1"}
+    out = aws.runtime.invoke_endpoint(**given)
+    assert pb("pilotlight.v1.InvokeRequest").FromString(upstream.asked) == pb("pilotlight.v1.InvokeRequest")(**asked)
+    assert (out["Body"].read(), out["ContentType"], out["InvokedProductionVariant"], out["CustomAttributes"]) == (b"\x00\xff", "text/own", "v", "seen=1")
+    status, headers, body = aws.request("POST", "/endpoints/fraud/invocations-response-stream", b"\x01\x00", {
+        "Content-Type": "a/b", "Accept": "not/this", "X-Amzn-SageMaker-Accept": "c/d", "X-Amzn-SageMaker-Custom-Attributes": "k=v", "X-Amzn-SageMaker-Target-Variant": "v",
+        "X-Amzn-SageMaker-Inference-Id": "id-1"})
+    assert status == 200 and pb("pilotlight.v1.InvokeRequest").FromString(upstream.asked) == pb("pilotlight.v1.InvokeRequest")(**asked) and b"\x00\xff" in body
+    assert {k: headers.get(k) for k in ("content-type", "x-amzn-sagemaker-content-type", "x-amzn-invoked-production-variant", "x-amzn-sagemaker-custom-attributes")} == {
+        "content-type": "application/vnd.amazon.eventstream", "x-amzn-sagemaker-content-type": "text/own", "x-amzn-invoked-production-variant": "v",
+        "x-amzn-sagemaker-custom-attributes": "seen=1"}
+    # Nothing given is nothing sent, and nothing said is nothing told.
+    upstream.succeed(pb("pilotlight.v1.InvokeResponse")(model_status=204))
+    out = aws.runtime.invoke_endpoint(EndpointName="fraud", Body=b"")
+    assert pb("pilotlight.v1.InvokeRequest").FromString(upstream.asked) == pb("pilotlight.v1.InvokeRequest")(endpoint_name="fraud")
+    assert out["Body"].read() == b"" and not {"ContentType", "InvokedProductionVariant", "CustomAttributes"} & set(out)
+
+
+def test_a_timeout_names_the_limit(aws, upstream):
+    upstream.fail(Code.DEADLINE_EXCEEDED, "no answer within 60000 ms", "INVOKE_TIMEOUT")
+    _, response, _ = caught(aws.runtime.invoke_endpoint, EndpointName="fraud", Body=b"1")
+    assert "(no answer within 60000 ms)" in response["Error"]["Message"] and "60000 ms" in response["OriginalMessage"]
 
 
 def test_a_variant_that_is_not_there(aws, upstream):
