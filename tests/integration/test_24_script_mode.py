@@ -47,7 +47,7 @@ def deploy(aws, name, image, model, code, program):
     aws.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer={
         "Image": image, "ModelDataUrl": model, "Environment": {
             "SAGEMAKER_PROGRAM": program, "SAGEMAKER_SUBMIT_DIRECTORY": code, "SAGEMAKER_CONTAINER_LOG_LEVEL": "20",
-            "SAGEMAKER_REGION": aws.region}})
+            "SAGEMAKER_REGION": aws.region, "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}})
     aws.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[{
         "ModelName": name, "VariantName": "AllTraffic", "InitialVariantWeight": 1,
         "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 5}}])

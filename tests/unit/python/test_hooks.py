@@ -276,3 +276,62 @@ def test_a_stopped_instance_leaves_with_zero_and_runs_exit_functions(run):
     """)
     assert instance.stop() == 0
     assert "goodbye" in instance.log()
+
+
+def test_a_sparse_matrix_is_read(run):
+    import io
+
+    import scipy.sparse
+
+    buffer = io.BytesIO()
+    scipy.sparse.save_npz(buffer, scipy.sparse.csr_matrix([[0, 1.5], [2, 0]]))
+    answer = run("""
+        def model_fn(model_dir):
+            return None
+        def predict_fn(data, model):
+            return [type(data).__name__, data.sum()]
+    """).ask(buffer.getvalue(), "application/x-npz")
+    assert json.loads(answer.body) == ["csr_matrix", 3.5]
+
+
+ORDERED = """
+    CALLS = []
+    def pre_model_fn(model_dir):
+        CALLS.append("pre_model_fn")
+    def model_fn(model_dir):
+        CALLS.append("model_fn")
+        return "the model"
+    def model_warmup_fn(model_dir, model):
+        CALLS.append("model_warmup_fn with " + model)
+    def execution_parameters_fn():
+        CALLS.append("never")
+    def transform_fn(model, body, content_type, accept):
+        return ", ".join(CALLS), "text/plain"
+"""
+
+
+def test_hooks_around_the_load(run):
+    """Before it and after it, and none for batch transform."""
+    assert run(ORDERED).ask("x").body == b"pre_model_fn, model_fn, model_warmup_fn with the model"
+
+
+@pytest.mark.parametrize("hook", ["pre_model_fn", "model_warmup_fn"])
+def test_they_are_named_when_they_fail(run, hook):
+    text = ORDERED.replace(f'CALLS.append("{hook}', f'raise ValueError("no"); CALLS.append("{hook}')
+    with pytest.raises(rig.Failure) as failed:
+        run(text)
+    assert failed.value.text.startswith(f"{hook}: ValueError: no")
+
+
+def test_settings_of_a_container_that_mean_nothing_here(run):
+    """A server's workers and timeouts, nginx, ports: the script may read them, nothing minds them."""
+    settings = {"SAGEMAKER_MODEL_SERVER_WORKERS": "4", "SAGEMAKER_MODEL_SERVER_TIMEOUT": "60", "SAGEMAKER_STARTUP_TIMEOUT": "600", "SAGEMAKER_SAFE_PORT_RANGE": "1-2",
+                "SAGEMAKER_MULTI_MODEL": "false", "SAGEMAKER_MAX_PAYLOAD_IN_MB": "6", "SAGEMAKER_USE_NGINX": "True", "SAGEMAKER_REGION": "eu-west-1"}
+    instance = run("""
+        import json, os
+        def model_fn(model_dir):
+            return None
+        def transform_fn(model, body, content_type, accept):
+            return json.dumps({k: v for k, v in os.environ.items() if k.startswith("SAGEMAKER_")})
+    """, settings)
+    assert json.loads(instance.ask("x").body).items() >= {**settings, "SAGEMAKER_BASE_DIR": "/opt/ml"}.items()
