@@ -73,6 +73,7 @@ void spawn_instance(struct spawner *s, const struct spawn_spec *spec, struct spa
     (void)s;
     assert_string_equal(spec->model, "/models/a");
     rig->asked = w;
+    w->door_fd = spec->door_fd;
     if (rig->no_process) {
         (void)pl_fail_reason(&err, PL_UNAVAILABLE, "SPAWN_FAILED", NULL, "there is no process");
         w->made(w, NULL, &err);
@@ -112,6 +113,27 @@ const char *spawn_code_dir(const struct spawner *s, const char *runtime, const c
     (void)s;
     (void)runtime;
     return code;
+}
+
+/* No instance here has a way out of its sandbox. */
+const char *spawn_why_no_network(const struct spawner *s, const char *runtime)
+{
+    (void)s;
+    (void)runtime;
+    return "it has none";
+}
+
+enum pl_code spawn_egress(struct spawner *s, int control, spawn_tool_made_fn *made, void *arg, struct spawn_tool **out,
+                          struct pl_err *e)
+{
+    (void)s, (void)control, (void)made, (void)arg, (void)out;
+    return pl_fail(e, PL_UNAVAILABLE, NULL, "it has none");
+}
+
+void spawn_tool_cancel(struct spawn_tool *t)
+{
+    (void)t;
+    fail();
 }
 
 /* ---- in place of the cache ---- */
