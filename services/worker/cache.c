@@ -1,59 +1,29 @@
 #include "cache.h"
 
-#include "base/list.h"
+#include "cache_private.h"
+
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "cache_disk.h"
-#include "layout/forest_folder.h"
 #include "log/log.h"
 #include "loop/loop.h"
 
 #include <assert.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <uthash.h>
-
-/* One content: its artifact, its unpacked form, or both. It exists as long as either is on disk. */
-struct cache_item {
-    struct cache *cache;
-    char sha256[SHA256_HEX];
-    char *dir;              /* of the unpacked form, whether it is there or not */
-    int64_t artifact_bytes; /* 0: not here */
-    int64_t unpacked_bytes; /* 0: not here */
-    bool compiled;          /* as far as it will be */
-    unsigned rebuilds;
-    int64_t instance_bytes; /* learned */
-    unsigned uses;
-    int64_t used_ms;  /* wall clock, as the file system keeps it */
-    int64_t noted_ms; /* when its folder was last told */
-    UT_hash_handle hh;
-};
 
 /* A start costs no write to the file system but once in so long. */
 #define NOTE_EVERY_MS 60000
-#define MAX_REBUILDS  3 /* of a model's forests, while the worker runs */
-
-struct cache {
-    struct loop *loop;
-    char *dir;
-    int64_t limit_bytes, bytes;
-    int lock_fd;
-    int64_t epoch;
-    unsigned removals;        /* jobs under way */
-    struct cache_item *items; /* uthash by sha256 */
-};
 
 /* ---- items ---- */
 
-static struct cache_item *find(struct cache *c, const char *sha256)
+struct cache_item *cache_find(struct cache *c, const char *sha256)
 {
     struct cache_item *item = NULL;
 
@@ -61,9 +31,9 @@ static struct cache_item *find(struct cache *c, const char *sha256)
     return item;
 }
 
-static struct cache_item *find_or_add(struct cache *c, const char *sha256)
+struct cache_item *cache_find_or_add(struct cache *c, const char *sha256)
 {
-    struct cache_item *item = find(c, sha256);
+    struct cache_item *item = cache_find(c, sha256);
 
     if (item)
         return item;
@@ -76,7 +46,7 @@ static struct cache_item *find_or_add(struct cache *c, const char *sha256)
     return item;
 }
 
-static void forget_if_empty(struct cache_item *item)
+void cache_forget_if_empty(struct cache_item *item)
 {
     if (item->artifact_bytes > 0 || item->unpacked_bytes > 0 || item->uses > 0)
         return;
@@ -85,12 +55,12 @@ static void forget_if_empty(struct cache_item *item)
     free(item);
 }
 
-static char *path_of(const struct cache *c, const char *folder, const char *name)
+char *cache_path_of(const struct cache *c, const char *folder, const char *name)
 {
     return pl_format("%s/%s/%s", c->dir, folder, name);
 }
 
-static void new_name(struct cache *c, char out_path[PATH_MAX])
+void cache_new_name(struct cache *c, char out_path[PATH_MAX])
 {
     char name[32];
 
@@ -137,10 +107,10 @@ void cache_drop(struct cache *c, const char *path)
 /* Out of sight at once, off the disk soon. */
 static void evict_path(struct cache *c, const char *folder, const char *sha256)
 {
-    pl_cleanup(pl_free_p) char *from = path_of(c, folder, sha256);
+    pl_cleanup(pl_free_p) char *from = cache_path_of(c, folder, sha256);
     char to[PATH_MAX];
 
-    new_name(c, to);
+    cache_new_name(c, to);
     if (rename(from, to) == 0)
         cache_drop(c, to);
     else if (errno != ENOENT)
@@ -180,8 +150,7 @@ static struct cache_item *worst(struct cache *c, const struct cache_item *keep, 
     return oldest;
 }
 
-/* Down to the limit, as far as use allows. */
-static void shrink(struct cache *c, const struct cache_item *keep)
+void cache_shrink(struct cache *c, const struct cache_item *keep)
 {
     struct cache_item *item;
 
@@ -192,7 +161,7 @@ static void shrink(struct cache *c, const struct cache_item *keep)
             evict_artifact(item);
         if (item->unpacked_bytes > 0)
             evict_unpacked(item);
-        forget_if_empty(item);
+        cache_forget_if_empty(item);
     }
 }
 
@@ -216,7 +185,7 @@ struct cache_item *cache_ref(struct cache_item *item)
 
 /* The folder's time is for the next start of the worker: what it does not know of the last minute does no harm, nor
  * does a failure. */
-static struct cache_item *take(struct cache_item *item)
+struct cache_item *cache_take_item(struct cache_item *item)
 {
     item->used_ms = pl_wall_ms();
     if (item->used_ms - item->noted_ms >= NOTE_EVERY_MS || item->used_ms < item->noted_ms) {
@@ -228,19 +197,19 @@ static struct cache_item *take(struct cache_item *item)
 
 struct cache_item *cache_take(struct cache *c, const char *sha256)
 {
-    struct cache_item *item = find(c, sha256);
+    struct cache_item *item = cache_find(c, sha256);
     struct stat st;
 
     if (!item || item->unpacked_bytes == 0)
         return NULL;
     if (stat(item->dir, &st) == 0)
-        return take(item);
+        return cache_take_item(item);
     /* Somebody cleaned up behind our back: fetch it again. */
     log_warn("cache_entry_lost", LOG_STR("path", item->dir), LOG_STR("error", strerror(errno)));
     c->bytes -= item->unpacked_bytes;
     item->unpacked_bytes = 0;
     item->compiled = false;
-    forget_if_empty(item);
+    cache_forget_if_empty(item);
     return NULL;
 }
 
@@ -250,8 +219,8 @@ void cache_give(struct cache_item *item)
         return;
     assert(item->uses > 0);
     item->uses--;
-    shrink(item->cache, item);
-    forget_if_empty(item);
+    cache_shrink(item->cache, item);
+    cache_forget_if_empty(item);
 }
 
 const char *cache_item_dir(const struct cache_item *item)
@@ -296,13 +265,13 @@ int64_t cache_bytes(const struct cache *c)
 
 int cache_open_artifact(struct cache *c, const char *sha256, int64_t *out_bytes)
 {
-    struct cache_item *item = find(c, sha256);
+    struct cache_item *item = cache_find(c, sha256);
     pl_cleanup(pl_free_p) char *path = NULL;
     int fd;
 
     if (!item || item->artifact_bytes == 0)
         return -1;
-    path = path_of(c, "artifact", sha256);
+    path = cache_path_of(c, "artifact", sha256);
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd >= 0) {
         item->used_ms = pl_wall_ms();
@@ -311,88 +280,8 @@ int cache_open_artifact(struct cache *c, const char *sha256, int64_t *out_bytes)
     }
     c->bytes -= item->artifact_bytes;
     item->artifact_bytes = 0;
-    forget_if_empty(item);
+    cache_forget_if_empty(item);
     return -1;
-}
-
-/* ---- placing ---- */
-
-static enum pl_code failed(struct pl_err *err, const char *what, const char *path)
-{
-    return pl_fail_reason(err, PL_INTERNAL, "CACHE_FAILED", NULL, "cannot %s '%.300s': %s", what, path,
-                          strerror(errno));
-}
-
-enum pl_code cache_new_file(struct cache *c, char out_path[PATH_MAX], int *out_fd, struct pl_err *err)
-{
-    int fd;
-
-    new_name(c, out_path);
-    fd = open(out_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return failed(err, "create", out_path);
-    *out_fd = fd;
-    return PL_OK;
-}
-
-enum pl_code cache_new_dir(struct cache *c, char out_path[PATH_MAX], int *out_fd, struct pl_err *err)
-{
-    int fd;
-
-    new_name(c, out_path);
-    if (mkdir(out_path, 0700) != 0)
-        return failed(err, "create", out_path);
-    fd = open(out_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        (void)failed(err, "open", out_path);
-        (void)rmdir(out_path);
-        return err->code;
-    }
-    *out_fd = fd;
-    return PL_OK;
-}
-
-enum pl_code cache_put_artifact(struct cache *c, const char *path, const char *sha256, int64_t bytes,
-                                struct pl_err *err)
-{
-    struct cache_item *item = find_or_add(c, sha256);
-    pl_cleanup(pl_free_p) char *to = path_of(c, "artifact", sha256);
-
-    item->used_ms = pl_wall_ms();
-    if (item->artifact_bytes > 0) {
-        cache_drop(c, path);
-        return PL_OK;
-    }
-    if (rename(path, to) != 0) {
-        (void)failed(err, "place", to);
-        forget_if_empty(item);
-        return err->code;
-    }
-    item->artifact_bytes = bytes > 0 ? bytes : 1;
-    c->bytes += item->artifact_bytes;
-    shrink(c, item);
-    return PL_OK;
-}
-
-enum pl_code cache_put_unpacked(struct cache *c, const char *path, const char *sha256, int64_t bytes,
-                                struct cache_item **out, struct pl_err *err)
-{
-    struct cache_item *item = find_or_add(c, sha256);
-
-    if (item->unpacked_bytes > 0) {
-        cache_drop(c, path);
-    } else {
-        if (rename(path, item->dir) != 0) {
-            (void)failed(err, "place", item->dir);
-            forget_if_empty(item);
-            return err->code;
-        }
-        item->unpacked_bytes = bytes > 0 ? bytes : 1;
-        c->bytes += item->unpacked_bytes;
-    }
-    *out = take(item);
-    shrink(c, item);
-    return PL_OK;
 }
 
 int64_t cache_item_instance_bytes(const struct cache_item *item)
@@ -406,76 +295,6 @@ void cache_item_learn(struct cache_item *item, int64_t instance_bytes)
         item->instance_bytes = instance_bytes;
 }
 
-/* ---- compiled ---- */
-
-bool cache_item_compiled(struct cache_item *item)
-{
-    pl_cleanup(pl_free_p) char *path = item->compiled ? NULL : pl_format("%s/" FOREST_FOLDER, item->dir);
-
-    item->compiled = item->compiled || access(path, F_OK) == 0;
-    return item->compiled;
-}
-
-void cache_item_set_compiled(struct cache_item *item)
-{
-    item->compiled = true;
-}
-
-/* Those of other versions of the format: nobody reads them any more. */
-static void drop_old_forests(struct cache_item *item)
-{
-    DIR *dir = opendir(item->dir);
-    const struct dirent *e;
-
-    while (dir && (e = readdir(dir))) {
-        pl_cleanup(pl_free_p) char *from = pl_format("%s/%s", item->dir, e->d_name);
-        char to[PATH_MAX];
-
-        if (strncmp(e->d_name, FOREST_FOLDER_PREFIX, strlen(FOREST_FOLDER_PREFIX)) != 0 ||
-            strcmp(e->d_name, FOREST_FOLDER) == 0)
-            continue;
-        new_name(item->cache, to);
-        if (rename(from, to) == 0)
-            cache_drop(item->cache, to);
-    }
-    if (dir)
-        (void)closedir(dir);
-}
-
-enum pl_code cache_put_forests(struct cache_item *item, const char *path, int64_t bytes, struct pl_err *err)
-{
-    pl_cleanup(pl_free_p) char *to = pl_format("%s/" FOREST_FOLDER, item->dir);
-
-    assert(item->uses > 0);
-    drop_old_forests(item);
-    if (rename(path, to) != 0)
-        return failed(err, "place", to);
-    item->compiled = true;
-    item->unpacked_bytes += bytes;
-    item->cache->bytes += bytes;
-    shrink(item->cache, item);
-    return PL_OK;
-}
-
-void cache_drop_forests(struct cache_item *item)
-{
-    pl_cleanup(pl_free_p) char *from = pl_format("%s/" FOREST_FOLDER, item->dir);
-    int64_t bytes = cache_disk_size(from); /* a few files */
-    char to[PATH_MAX];
-
-    log_warn("forest_damaged", LOG_STR("sha256", item->sha256), LOG_BOOL("again", item->rebuilds < MAX_REBUILDS));
-    if (item->rebuilds++ >= MAX_REBUILDS)
-        return;
-    new_name(item->cache, to);
-    if (rename(from, to) != 0)
-        return;
-    cache_drop(item->cache, to);
-    item->compiled = false;
-    bytes = bytes < item->unpacked_bytes ? bytes : item->unpacked_bytes - 1;
-    item->unpacked_bytes -= bytes;
-    item->cache->bytes -= bytes;
-}
-
 /* ---- open and close ---- */
 
 static void found_artifact(void *arg, const char *name, int64_t bytes, int64_t modified_ms)
@@ -485,7 +304,7 @@ static void found_artifact(void *arg, const char *name, int64_t bytes, int64_t m
 
     if (!sha256_valid(name))
         return;
-    item = find_or_add(c, name);
+    item = cache_find_or_add(c, name);
     item->artifact_bytes = bytes > 0 ? bytes : 1;
     item->used_ms = item->used_ms > modified_ms ? item->used_ms : modified_ms;
     c->bytes += item->artifact_bytes;
@@ -498,7 +317,7 @@ static void found_unpacked(void *arg, const char *name, int64_t bytes, int64_t m
 
     if (!sha256_valid(name))
         return;
-    item = find_or_add(c, name);
+    item = cache_find_or_add(c, name);
     item->unpacked_bytes = bytes > 0 ? bytes : 1;
     item->used_ms = modified_ms;
     c->bytes += item->unpacked_bytes;
@@ -511,7 +330,7 @@ static enum pl_code open_all(struct cache *c, struct pl_err *err)
         cache_disk_scan(c->dir, "unpacked", found_unpacked, c, err) != PL_OK ||
         cache_disk_scan(c->dir, "artifact", found_artifact, c, err) != PL_OK)
         return err->code;
-    shrink(c, NULL);
+    cache_shrink(c, NULL);
     return PL_OK;
 }
 

@@ -4,6 +4,11 @@
 
 #include "rpc/server.h"
 
+struct rpc_call;
+
 extern const struct rpc_method worker_methods[];
+
+/* Ends a call whose caller went away. */
+void fail_cancelled(struct rpc_call *call);
 
 #endif
