@@ -99,12 +99,31 @@ static void send_some(struct asks *a)
     }
 }
 
+/* An answer is due from now on, or the next one is. */
+static void await_answer(struct asks *a)
+{
+    if (a->sent > 0)
+        loop_timer_set(a->loop, &a->silence, pl_now_ms() + a->patience_ms);
+    else
+        loop_timer_clear(a->loop, &a->silence);
+}
+
+/* Those that were sent before are waited for as before. */
+static void send_more(struct asks *a)
+{
+    unsigned before = a->sent;
+
+    send_some(a);
+    if (before == 0)
+        await_answer(a);
+}
+
 static void send_again(struct loop_timer *t)
 {
     struct asks *a = PL_CONTAINER(t, struct asks, again);
 
     if (a->control.fd >= 0)
-        send_some(a);
+        send_more(a);
 }
 
 /* ---- receiving ---- */
@@ -131,10 +150,15 @@ static int taken_descriptor(struct msghdr *m)
     return fd;
 }
 
-static void broken(struct asks *a, bool lie)
+static void broken(struct asks *a, enum asks_end why)
 {
     asks_shut(a);
-    a->broken(a, lie);
+    a->broken(a, why);
+}
+
+static void silent(struct loop_timer *t)
+{
+    broken(PL_CONTAINER(t, struct asks, silence), ASKS_SILENT);
 }
 
 static void take_reply(struct asks *a, const struct zygote_reply *r, int pidfd)
@@ -144,7 +168,7 @@ static void take_reply(struct asks *a, const struct zygote_reply *r, int pidfd)
 
     if (r->magic != ZYGOTE_MAGIC || !ask || (r->error == 0) != (pidfd >= 0)) {
         pl_close_p(&pidfd);
-        broken(a, true);
+        broken(a, ASKS_LIED);
         return;
     }
     if (r->error) {
@@ -177,11 +201,14 @@ static bool receive(struct asks *a)
         int unasked = n > 0 ? taken_descriptor(&m) : -1;
 
         pl_close_p(&unasked);
-        broken(a, n > 0);
+        broken(a, n > 0 ? ASKS_LIED : ASKS_CLOSED);
         return false;
     }
     take_reply(a, &reply, taken_descriptor(&m));
-    return a->control.fd >= 0;
+    if (a->control.fd < 0)
+        return false;
+    await_answer(a);
+    return true;
 }
 
 static void ready(struct loop_fd *f, uint32_t events)
@@ -192,15 +219,19 @@ static void ready(struct loop_fd *f, uint32_t events)
     while (receive(a))
         ;
     if (a->control.fd >= 0)
-        send_some(a);
+        send_more(a);
 }
 
 /* ---- door ---- */
 
-void asks_init(struct asks *a, struct loop *l, void (*broken_fn)(struct asks *a, bool lie))
+void asks_init(struct asks *a, struct loop *l, int64_t patience_ms,
+               void (*broken_fn)(struct asks *a, enum asks_end why))
 {
-    *a = (struct asks){ .loop = l, .control = { .fd = -1, .ready = ready }, .broken = broken_fn };
+    *a = (struct asks){
+        .loop = l, .patience_ms = patience_ms, .control = { .fd = -1, .ready = ready }, .broken = broken_fn
+    };
     a->again.fire = send_again;
+    a->silence.fire = silent;
     list_init(&a->list);
 }
 
@@ -212,7 +243,7 @@ enum pl_code asks_open(struct asks *a, int fd, struct pl_err *err)
         pl_close_p(&a->control.fd);
         return err->code;
     }
-    send_some(a);
+    send_more(a);
     return PL_OK;
 }
 
@@ -221,6 +252,7 @@ void asks_shut(struct asks *a)
     if (a->control.fd < 0)
         return;
     loop_timer_clear(a->loop, &a->again);
+    loop_timer_clear(a->loop, &a->silence);
     loop_fd_remove(a->loop, &a->control);
     pl_close_p(&a->control.fd);
 }
@@ -232,5 +264,5 @@ void asks_add(struct asks *a, struct zygote_ask *ask)
     ask->request.id = ++a->next_id;
     list_push_back(&a->list, &ask->link);
     if (a->control.fd >= 0)
-        send_some(a);
+        send_more(a);
 }

@@ -2,7 +2,8 @@
  * sandbox/zygote.h and sandbox/template.h.
  *
  * Asks are sent in order, a few at a time, and answered in any. Whoever owns the process hears when the socket is of no
- * use any more; it then answers those who wait (asks_fail()) or moves them elsewhere.
+ * use any more, also because nothing has come from it for too long while asks lay there; it then answers those who wait
+ * (asks_fail()) or moves them elsewhere.
  *
  * Threads: with the turn.  Memory: embedded in its owner; an ask is embedded in its own until it has been answered. */
 #ifndef WORKER_ASKS_H
@@ -28,19 +29,27 @@ struct zygote_ask {
     void (*answered)(struct zygote_ask *a, pid_t pid, int pidfd, const struct pl_err *err);
 };
 
+enum asks_end {
+    ASKS_CLOSED, /* the other end is gone             */
+    ASKS_LIED,   /* it has said what makes no sense   */
+    ASKS_SILENT, /* no answer within the patience     */
+};
+
 struct asks {
     struct loop *loop;
+    int64_t patience_ms; /* for the next answer, while one is due */
+    struct loop_timer silence;
     struct loop_fd control; /* -1: closed */
     struct list list;       /* struct zygote_ask: those sent first, in order */
     unsigned sent;
     struct loop_timer again; /* sends what could not be sent while no answer is due */
     uint64_t next_id;
     uint64_t made; /* processes, since the socket was opened */
-    /* The other end is gone, or has said what makes no sense ('lie'). The socket is closed already. */
-    void (*broken)(struct asks *a, bool lie);
+    /* The socket is closed already. */
+    void (*broken)(struct asks *a, enum asks_end why);
 };
 
-void asks_init(struct asks *a, struct loop *l, void (*broken)(struct asks *a, bool lie));
+void asks_init(struct asks *a, struct loop *l, int64_t patience_ms, void (*broken)(struct asks *a, enum asks_end why));
 /* Takes 'fd' over (a SOCK_SEQPACKET), also on failure. What waits is sent. */
 PL_MUST_CHECK enum pl_code asks_open(struct asks *a, int fd, struct pl_err *err);
 void asks_shut(struct asks *a); /* those who wait go on waiting; harmless when closed */

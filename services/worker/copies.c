@@ -28,7 +28,6 @@ struct copies {
     struct loop *loop;
     struct copies_options o;
     struct asks asks;
-    struct loop_timer silence; /* set while a copy is coming */
     struct loop_timer fill;
     struct copy *ready; /* for the next; NULL: none */
     bool coming;        /* one that nobody waits for */
@@ -71,7 +70,6 @@ static void no_more(struct copies *c, const char *why)
     struct pl_err err;
 
     asks_shut(&c->asks);
-    loop_timer_clear(c->loop, &c->silence);
     loop_timer_clear(c->loop, &c->fill);
     (void)pl_fail(&err, PL_UNAVAILABLE, NULL, "%s", why);
     asks_fail(&c->asks, &err);
@@ -80,14 +78,13 @@ static void no_more(struct copies *c, const char *why)
     c->told = true;
 }
 
-static void broken(struct asks *a, bool lie)
+static void broken(struct asks *a, enum asks_end why)
 {
-    no_more(PL_CONTAINER(a, struct copies, asks), lie ? "it said what makes no sense" : "it closed its control socket");
-}
+    static const char *const texts[] = { [ASKS_CLOSED] = "it closed its control socket",
+                                         [ASKS_LIED] = "it said what makes no sense",
+                                         [ASKS_SILENT] = "it did not answer" };
 
-static void silent(struct loop_timer *t)
-{
-    no_more(PL_CONTAINER(t, struct copies, silence), "it did not answer");
+    no_more(PL_CONTAINER(a, struct copies, asks), texts[why]);
 }
 
 /* ---- one copy ---- */
@@ -177,8 +174,6 @@ static void answered(struct zygote_ask *a, pid_t said, int pidfd, const struct p
 
     (void)said;
     c->coming = c->coming && k->w;
-    if (list_empty(&c->asks.list))
-        loop_timer_clear(c->loop, &c->silence);
     if (err) {
         fall_back(k);
         return;
@@ -243,8 +238,6 @@ static void ask(struct copies *c, struct spawn *w)
         return;
     }
     asks_add(&c->asks, &k->ask);
-    if (c->silence.slot == 0)
-        loop_timer_set(c->loop, &c->silence, pl_now_ms() + ANSWER_MS);
 }
 
 static void fill(struct loop_timer *t)
@@ -297,9 +290,8 @@ struct copies *copies_new(struct loop *l, const struct copies_options *o)
 
     c->loop = l;
     c->o = *o;
-    c->silence.fire = silent;
     c->fill.fire = fill;
-    asks_init(&c->asks, l, broken);
+    asks_init(&c->asks, l, ANSWER_MS, broken);
     return c;
 }
 

@@ -21,6 +21,8 @@
 
 #define FIRST_PAUSE_MS 100
 #define MAX_PAUSE_MS   30000
+/* It forks within a millisecond, but may have much to import before; a start has three minutes. */
+#define ANSWER_MS 120000
 
 struct zygote {
     struct loop *loop;
@@ -92,12 +94,12 @@ static void exited(struct child *c, int status, const char *how)
 }
 
 /* Its death follows, or is made to. */
-static void broken(struct asks *a, bool lie)
+static void broken(struct asks *a, enum asks_end why)
 {
     struct zygote *z = PL_CONTAINER(a, struct zygote, asks);
 
-    if (lie)
-        log_error("zygote_lied", LOG_STR("runtime", z->name));
+    if (why != ASKS_CLOSED)
+        log_error(why == ASKS_LIED ? "zygote_lied" : "zygote_silent", LOG_STR("runtime", z->name));
     child_kill(&z->child);
 }
 
@@ -237,7 +239,7 @@ struct zygote *zygote_new(struct loop *l, const char *name, char *const *argv, c
         pl_die("the sandbox's plan does not fit: models '%s', work '%s'", plan->models, plan->work);
     z->log.watch.fd = z->child.watch.fd = -1;
     z->soon.fire = answer_soon;
-    asks_init(&z->asks, l, broken);
+    asks_init(&z->asks, l, ANSWER_MS, broken);
     list_init(&z->refused);
     return z;
 }
