@@ -38,6 +38,10 @@ enum pl_code scaling_capacity(struct store *s, const char *endpoint, const char 
         const Pilotlight__V1__ProductionVariant *v = r->serving->variants[i]->variant->variant;
         if (strcmp(v->name, variant) != 0)
             continue;
+        if (v->persistent)
+            return pl_fail(err, PL_INVALID, "variant_name",
+                           "Variant \"%s\" of endpoint \"%s\" is instance-based: it has no provisioned concurrency.",
+                           variant, endpoint);
         *out_capacity = v->provisioned_concurrency;
         *out_most = v->max_concurrency;
         return PL_OK;

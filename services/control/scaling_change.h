@@ -46,7 +46,7 @@ PL_MUST_CHECK enum pl_code scaling_activities(struct store *s, const struct limi
 
 /* ---- for scaling.c ---- */
 
-/* What serves now: PL_NOT_FOUND naming the endpoint or the variant. */
+/* What serves now: PL_NOT_FOUND naming the endpoint or the variant; PL_INVALID when it is instance-based. */
 PL_MUST_CHECK enum pl_code scaling_capacity(struct store *s, const char *endpoint, const char *variant,
                                             int32_t *out_capacity, int32_t *out_most, struct pl_err *err);
 /* Replaces a target or a schedule that is there. */

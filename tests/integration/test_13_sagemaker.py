@@ -80,6 +80,8 @@ def test_from_persistent_to_serverless_in_place(up, aws, artifacts, name):
             DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 1}])
     assert capacities(aws, name, ServerlessUpdateConfig={"MaxConcurrency": 5})[1:] == (
         "ValidationException", f'Variant "AllTraffic" of endpoint configuration "{name}-old" is instance-based: it has an instance count and no serverless config.')
+    target = {"ServiceNamespace": "sagemaker", "ScalableDimension": "sagemaker:variant:DesiredProvisionedConcurrency", "ResourceId": f"endpoint/{name}/variant/AllTraffic"}
+    refused(aws.client("application-autoscaling").register_scalable_target, "ValidationException", "is instance-based: it has no provisioned concurrency", **target, MinCapacity=1, MaxCapacity=3)
     aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-serverless", RetainAllVariantProperties=True)
     aws.in_service(name)
     now = aws.sagemaker.describe_endpoint(EndpointName=name)
