@@ -180,9 +180,15 @@ static int fill_disk(const char *what)
     return 0;
 }
 
+/* "MB", or "MB FOLDER" */
 static int one_large_file(const char *what)
 {
-    int fd = open("/tmp/large", O_WRONLY | O_CREAT, 0600);
+    const char *folder = strchr(what, ' ');
+    char path[256];
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "%s/large", folder ? folder + 1 : "/tmp");
+    fd = open(path, O_WRONLY | O_CREAT, 0600);
 
     (void)signal(SIGXFSZ, SIG_IGN);
     return fd < 0 ? -1 : ftruncate(fd, (off_t)atoi(what) * MIB);

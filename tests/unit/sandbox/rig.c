@@ -267,6 +267,7 @@ void rig_make(struct rig *r, const struct rig_wish *w, struct inmate *out)
     if (r->plan.models[0] && !tool)
         (void)snprintf(request.model, sizeof(request.model), "one");
     request.rlimit_mb = tool ? w->rlimit_mb : 0;
+    request.file_limit_mb = w->file_mb;
     fds[0] = channel[1];
     fds[1] = log[1];
     memcpy(fds + 2, w->cgroups, w->cgroup_count * sizeof(int));

@@ -47,6 +47,7 @@ struct inmate {
 };
 struct rig_wish {
     unsigned rlimit_mb;
+    unsigned file_mb; /* of a tool: the largest file it may write; 0: any */
     int cgroups[ZYGOTE_MAX_CGROUPS];
     unsigned cgroup_count;
     bool unassigned; /* it stays blank */

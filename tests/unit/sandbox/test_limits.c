@@ -36,6 +36,30 @@ static void refused_by_itself(void **state)
     rig_stop(&r);
 }
 
+/* What unpacks and what compiles write to the host's disk: no file there grows beyond what they were started with. */
+static void large_files_are_refused(void **state)
+{
+    static const enum sandbox_profile tools[] = { SANDBOX_UNPACK, SANDBOX_COMPILE };
+
+    (void)state;
+    if (!rig_has(SANDBOX_ROOT_BIT))
+        skip();
+    for (size_t t = 0; t < PL_COUNT(tools); t++) {
+        struct inmate i;
+        struct rig r;
+        char answer[64];
+
+        rig_start(&r, tools[t], tools[t] == SANDBOX_UNPACK ? "tool" : "serve");
+        rig_make(&r, &(struct rig_wish){ .file_mb = 2 }, &i);
+        assert_true(rig_say(&i, "file 2 /out", answer, sizeof(answer)));
+        assert_string_equal(answer, "done");
+        assert_true(rig_say(&i, "file 3 /out", answer, sizeof(answer)));
+        assert_string_equal(answer, "EFBIG");
+        assert_int_equal(rig_reap(&i), 0);
+        rig_stop(&r);
+    }
+}
+
 static void make_in_group(struct rig *r, struct cgroups *c, unsigned number, struct inmate *out)
 {
     struct rig_wish w = { 0 };
@@ -153,9 +177,9 @@ static void parent_without_controllers(void **state)
 static int tests(void)
 {
     const struct CMUnitTest list[] = {
-        cmocka_unit_test(refused_by_itself),          cmocka_unit_test(killed_by_its_group),
-        cmocka_unit_test(closing_leaves_nothing),     cmocka_unit_test(what_the_dead_left_is_removed),
-        cmocka_unit_test(parent_without_controllers),
+        cmocka_unit_test(large_files_are_refused),       cmocka_unit_test(refused_by_itself),
+        cmocka_unit_test(killed_by_its_group),           cmocka_unit_test(closing_leaves_nothing),
+        cmocka_unit_test(what_the_dead_left_is_removed), cmocka_unit_test(parent_without_controllers),
     };
 
     return cmocka_run_group_tests(list, NULL, NULL);
