@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EVERY_MS       1000 /* between two batches */
-#define SOON_MS        100  /* the first batch after a silence: what comes together is in it */
+#define EVERY_MS       800 /* between two batches: a kill takes no more than the last second, with time to write */
+#define SOON_MS        100 /* the first batch after a silence: what comes together is in it */
 #define MINUTE_MS      60000
 #define AGAIN_FIRST_MS 500
 #define AGAIN_MOST_MS  10000
