@@ -274,3 +274,17 @@ def test_no_call_waits_for_the_imports(stack, artifacts, name):
     assert not stack.instances(name)
     suite.wait_until(lambda: stack.programs["worker"].said('role="trial"'), "and the model has been loaded once")
     assert json.loads(stack.invoke(name, b"[1]", content_type="application/json").body) == [2.0]
+
+
+def test_several_pythons_side_by_side(stack, artifacts, name):
+    """Each by its name; what is missing of the libraries to import is told, and hurts nobody."""
+    stack.settings["worker"].update({"python.interpreters": ["python=/usr/bin/python3", "next=/usr/bin/python3"],
+                                     "python.preload": ["numpy", "no_such_library"]})
+    stack.start()
+    code = "import sys\ndef model_fn(d):\n    return 1\ndef predict_fn(data, model):\n    return [float('numpy' in sys.modules)]\n"
+    uri = custom.archive(artifacts, code)
+    for runtime in ("python", "next"):
+        stack.serve(f"{name}-{runtime}", uri, model_fields={"runtime": runtime})
+        assert json.loads(stack.invoke(f"{name}-{runtime}", b"[1]", content_type="application/json").body) == [1.0]
+    told = [line for line in stack.programs["worker"].tail(2000).splitlines() if "zygote ready" in line]
+    assert len(told) == 2 and all("missing: no_such_library (" in line for line in told), told

@@ -20,7 +20,7 @@ from stage_run import ROOT, Lanes, Stage
 PYTHON = "/usr/bin/python3"
 CORES = os.cpu_count() or 1
 SUPPRESSIONS = ROOT / "tests" / "sanitizers"
-FUZZ_SECONDS = int(os.environ.get("PILOTLIGHT_FUZZ_SECONDS", "2"))
+FUZZ_SECONDS = int(os.environ.get("PILOTLIGHT_FUZZ_SECONDS", "1"))
 
 # What waits more than it computes may be more than the cores are.
 PYTEST_WORKERS = CORES + 1
