@@ -20,6 +20,7 @@ TARGETS = {
     "cold_vs_exec_json": (AT_MOST, 1 / 100, 1 / 200),
     "cold_vs_python": (AT_MOST, 1 / 150, 1 / 300),
     **{f"cold_vs_warm_{size}": (AT_MOST, None, 5) for size in ("100x6", "1000x8")},
+    **{f"cold_vs_rested_warm_{size}": (AT_MOST, None, 5) for size in ("100x6", "1000x8")},
     "cold_burst_last_ms": (AT_MOST, 1, 0.5),
     "cold_burst_last_ms_1000x8": (AT_MOST, 1.5, 1.2),
     "density_1000": (AT_MOST, 1.5, 1.2),

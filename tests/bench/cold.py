@@ -64,6 +64,7 @@ def one_round(up, servers, calls):
         with all_cold(up, f"cold-{size}", calls):
             took[f"cold-{size}"] = cold.run("--calls", calls, "--pause-ms", PAUSE_MS)["p50_us"] / 1000
         took[f"warm-{size}"] = warm.run("--calls", 500, "--warmup", 50)["p50_us"] / 1000
+        took[f"rested-{size}"] = warm.run("--calls", calls, "--pause-ms", PAUSE_MS)["p50_us"] / 1000
         took[f"exec-{size}"] = spawned_ms(5, BUILD / "capi_once", *model_json(SIZES[size]))
     took["empty"] = spawned_ms(50, BUILD / "empty")
     took["python"] = spawned_ms(1, "/usr/bin/python3", TESTS / "bench" / "python_once.py", *model_json(SIZES["1000x8"]))
@@ -108,6 +109,12 @@ P50 = [named(f"cold_p50_ms_{size}", lambda bench, size=size, most=most:
 VS_WARM = [named(f"cold_vs_warm_{size}", lambda bench, size=size:
                  compared(bench, f"cold_vs_warm_{size}", f"cold-{size}", f"warm-{size}", f"a warm call, {SIZES[size]}"))
            for size in SIZES]
+
+
+# A cold call finds the processors asleep and their caches taken by others; so does a warm call that comes as alone.
+VS_RESTED = [named(f"cold_vs_rested_warm_{size}", lambda bench, size=size:
+                   compared(bench, f"cold_vs_rested_warm_{size}", f"cold-{size}", f"rested-{size}", f"a warm call after the same pause, {SIZES[size]}"))
+             for size in SIZES]
 
 
 def cold_vs_exec_json(bench):
@@ -211,4 +218,4 @@ def density_1000_mb(bench):
 
 DENSITY = [density_1000, density_1000_mb]
 
-FIGURES = [*P50, cold_vs_exec_json, *VS_WARM, cold_vs_empty_exec, cold_vs_python, *BURST, *DENSITY]
+FIGURES = [*P50, cold_vs_exec_json, *VS_WARM, *VS_RESTED, cold_vs_empty_exec, cold_vs_python, *BURST, *DENSITY]
