@@ -5,6 +5,8 @@
 #include "base/time.h"
 #include "settings.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -24,7 +26,25 @@ static const char *or_env(const char *set, const char *variable, const char *fal
     return value && value[0] ? value : fallback;
 }
 
-void fetch_options_init(struct fetch_options *o, const struct worker_config *c)
+/* A typing error should be heard of when the worker starts, not when the first model is fetched. */
+static enum pl_code check_ca_file(const char *path, struct pl_err *err)
+{
+    static const char mark[] = "-----BEGIN CERTIFICATE-----";
+    FILE *f = fopen(path, "re");
+    bool found = false;
+    char line[128];
+
+    if (!f)
+        return pl_fail(err, PL_INVALID, "fetch_ca_file", "fetch_ca_file: cannot open '%s': %s", path, strerror(errno));
+    while (!found && fgets(line, sizeof(line), f))
+        found = strncmp(line, mark, sizeof(mark) - 1) == 0;
+    (void)fclose(f);
+    if (found)
+        return PL_OK;
+    return pl_fail(err, PL_INVALID, "fetch_ca_file", "fetch_ca_file: '%s' has no certificate in PEM form", path);
+}
+
+enum pl_code fetch_options_init(struct fetch_options *o, const struct worker_config *c, struct pl_err *err)
 {
     bool own_keys = c->s3_access_key_id[0] != '\0';
 
@@ -36,6 +56,7 @@ void fetch_options_init(struct fetch_options *o, const struct worker_config *c)
         .backoff_ms = BACKOFF_MS,
         .attempts = ATTEMPTS,
         .allow_http = c->allow_http,
+        .ca_file = c->fetch_ca_file,
         .roots = (const char *const *)c->file_roots.items,
         .root_count = c->file_roots.count,
         .s3_endpoint = c->s3_endpoint,
@@ -46,6 +67,7 @@ void fetch_options_init(struct fetch_options *o, const struct worker_config *c)
         .s3_session_token = own_keys ? c->s3_session_token : or_env(c->s3_session_token, "AWS_SESSION_TOKEN", ""),
         .s3_path_style = c->s3_path_style,
     };
+    return c->fetch_ca_file[0] ? check_ca_file(c->fetch_ca_file, err) : PL_OK;
 }
 
 /* False: cancelled, or the time is over. */

@@ -31,21 +31,24 @@ struct fetch_options {
     int64_t backoff_ms;         /* before the second attempt; doubles                         */
     int attempts;
     bool allow_http;
+    const char *ca_file;      /* beside this system's; "" = none, never NULL */
     const char *const *roots; /* of file:// */
     size_t root_count;
     const char *s3_endpoint, *s3_region, *s3_access_key_id, *s3_secret_access_key, *s3_session_token; /* never NULL */
     bool s3_path_style;
 };
 
-/* From the config, and for S3 from AWS's environment variables; points into both. */
-void fetch_options_init(struct fetch_options *o, const struct worker_config *c);
+/* From the config, and for S3 from AWS's environment variables; points into both.
+ * PL_INVALID: fetch_ca_file cannot be read, or no certificate is in it. It is read again at each fetch. */
+PL_MUST_CHECK enum pl_code fetch_options_init(struct fetch_options *o, const struct worker_config *c,
+                                              struct pl_err *err);
 
 struct fetch_result {
     char sha256[SHA256_HEX];
     int64_t bytes;
 };
 
-/* Once per process, before any thread. */
+/* Once per process, before anything is fetched. */
 PL_MUST_CHECK enum pl_code fetch_global_init(struct pl_err *err);
 
 /* Writes to 'out_fd' from its start, and syncs it. '*cancelled' may be set at any time from any thread. */

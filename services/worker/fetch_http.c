@@ -166,6 +166,8 @@ static void set_up(struct transfer *t)
     (void)curl_easy_setopt(t->curl, CURLOPT_LOW_SPEED_LIMIT, MIN_BYTES_PER_S);
     (void)curl_easy_setopt(t->curl, CURLOPT_LOW_SPEED_TIME, (long)((o->stall_timeout_ms + 999) / 1000));
     (void)curl_easy_setopt(t->curl, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)o->limit_bytes);
+    if (o->ca_file[0]) /* the folder of this system's own stays as libcurl was built */
+        (void)curl_easy_setopt(t->curl, CURLOPT_CAINFO, o->ca_file);
     if (t->attempt->uri->scheme == ARTIFACT_S3)
         set_up_s3(t);
     else

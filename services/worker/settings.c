@@ -52,6 +52,8 @@ const struct config_row worker_config_rows[] = {
                  "largest artifact as unpacked"),
     CONFIG_DURATION(struct worker_config, fetch_timeout_ms, "fetch_timeout", "10m", 1 * CONFIG_SECOND_MS, CONFIG_DAY_MS,
                     "longest time to fetch an artifact, with all attempts"),
+    CONFIG_STRING(struct worker_config, fetch_ca_file, "fetch_ca_file", NULL,
+                  "PEM; trust these for https:// and s3:// too, beside those in this system's /etc/ssl/certs"),
     CONFIG_STRING(struct worker_config, logs_dir, "logs.dir", NULL,
                   "folder of what instances print; empty for 'logs' in cache_dir"),
     CONFIG_BYTES(struct worker_config, logs_endpoint_limit_bytes, "logs.endpoint_limit", "64MiB", 2 * MIB, 1 * TIB,
@@ -128,6 +130,9 @@ enum pl_code worker_config_check(const void *config, struct pl_err *err)
         return pl_fail(err, PL_INVALID, "logs.dir", "logs.dir: '%s' is not an absolute path", c->logs_dir);
     if (c->runner[0] && c->runner[0] != '/')
         return pl_fail(err, PL_INVALID, "runner", "runner: '%s' is not an absolute path", c->runner);
+    if (c->fetch_ca_file[0] && c->fetch_ca_file[0] != '/')
+        return pl_fail(err, PL_INVALID, "fetch_ca_file", "fetch_ca_file: '%s' is not an absolute path",
+                       c->fetch_ca_file);
     if (c->s3_endpoint[0] && !is_url(c->s3_endpoint))
         return pl_fail(err, PL_INVALID, "s3.endpoint", "s3.endpoint: '%s' does not start with https:// or http://",
                        c->s3_endpoint);

@@ -29,7 +29,8 @@ struct worker_config {
     int64_t orphan_ms;
     int64_t artifact_limit_bytes, unpacked_limit_bytes;
     int64_t fetch_timeout_ms;
-    char *logs_dir; /* "" = logs in cache_dir */
+    char *fetch_ca_file; /* "" = this system's alone */
+    char *logs_dir;      /* "" = logs in cache_dir */
     int64_t logs_endpoint_limit_bytes, logs_limit_bytes, logs_retention_ms;
     struct config_strings python_interpreters; /* NAME=PATH */
     struct config_strings python_preload, python_folders;

@@ -274,8 +274,9 @@ static enum pl_code start_disk(struct worker *w, const struct worker_config *c, 
                                      .blanks = (unsigned)c->blank_instances };
     struct bringup_parts *b = &w->parts.bringup;
 
-    fetch_options_init(&o.fetch, c);
     spawn.runner = runner;
+    if (fetch_global_init(err) != PL_OK || fetch_options_init(&o.fetch, c, err) != PL_OK)
+        return err->code;
     if (cache_open(&b->cache, w->parts.loop, c->cache_dir, c->cache_limit_bytes, err) != PL_OK)
         return err->code;
     models = cache_models_dir(b->cache);
