@@ -88,25 +88,44 @@ static void hang_up(struct http_app *app)
     app->used = false;
 }
 
-/* The unix socket when it is there, else the port. */
-static bool dial(struct http_app *app)
+/* A program that listens and does not accept would hold us up for ever once its queue is full: -1 and ETIMEDOUT. */
+static int dial_one(const struct sockaddr *to, socklen_t n, int64_t until_ms)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    pl_cleanup(pl_close_p) int fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int64_t left_ms = until_ms - pl_now_ms();
 
-    hang_up(app);
-    if (fd >= 0 && connect(fd, (const struct sockaddr *)&app->local, sizeof(app->local)) != 0)
-        pl_close_p(&fd);
-    if (fd < 0) {
-        fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (fd >= 0 && connect(fd, (const struct sockaddr *)&app->port, sizeof(app->port)) != 0) {
-            int why = errno;
-
-            pl_close_p(&fd);
-            errno = why;
-        }
+    if (until_ms != INT64_MAX) {
+        if (left_ms < 1)
+            left_ms = 1;
+        /* Of connect(); all else is sent without waiting. */
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO,
+                         &(struct timeval){ .tv_sec = left_ms / 1000, .tv_usec = left_ms % 1000 * 1000 },
+                         sizeof(struct timeval));
     }
-    app->fd = fd;
-    return fd >= 0;
+    if (fd < 0 || connect(fd, to, n) != 0) {
+        int why = errno == EAGAIN || errno == EINPROGRESS ? ETIMEDOUT : errno;
+
+        pl_close_p(&fd);
+        errno = why;
+        return -1;
+    }
+    return pl_take_fd(fd);
+}
+
+/* The unix socket when somebody is there, else the port. */
+static bool dial(struct http_app *app, int64_t until_ms)
+{
+    hang_up(app);
+    app->fd = dial_one((const struct sockaddr *)&app->local, sizeof(app->local), until_ms);
+    if (app->fd < 0 && errno != ETIMEDOUT)
+        app->fd = dial_one((const struct sockaddr *)&app->port, sizeof(app->port), until_ms);
+    return app->fd >= 0;
+}
+
+static enum pl_code not_connected(const struct http_app *app, struct pl_err *err)
+{
+    return refuse(err, STATUS_FAILED, "cannot connect to the program '%.200s': %s", http_app_name(app),
+                  errno == ETIMEDOUT ? "it listens, but does not accept" : strerror(errno));
 }
 
 static enum pl_code program_ended(struct http_app *app, struct pl_err *err)
@@ -197,9 +216,8 @@ static enum pl_code exchange(struct http_app *app, const struct pl_buf *head, co
     for (;;) {
         bool again = app->fd >= 0 && app->used;
 
-        if (app->fd < 0 && !dial(app))
-            return refuse(err, STATUS_FAILED, "cannot connect to the program '%.200s': %s", http_app_name(app),
-                          strerror(errno));
+        if (app->fd < 0 && !dial(app, until_ms))
+            return not_connected(app, err);
         http_answer_init(&app->answer, out);
         code = send_all(app, head->data, head->len, until_ms, err);
         if (code == PL_OK && body_len > 0)
@@ -218,26 +236,32 @@ static enum pl_code exchange(struct http_app *app, const struct pl_buf *head, co
 
 /* ---- readiness ---- */
 
-static enum pl_code ping(struct http_app *app, struct pl_err *err)
+static enum pl_code ping(struct http_app *app, int64_t until_ms, struct pl_err *err)
 {
     static const char text[] = "GET /ping HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n";
     struct pl_buf head = { .data = (char *)text, .len = sizeof(text) - 1 };
     pl_cleanup(pl_buf_done) struct pl_buf body = PL_BUF_INIT(64 << 10);
 
-    if (exchange(app, &head, NULL, 0, &body, pl_now_ms() + PING_MS, err) != PL_OK)
+    if (exchange(app, &head, NULL, 0, &body, until_ms, err) != PL_OK)
         return err->code;
     if (app->answer.status == 200)
         return PL_OK;
     return refuse(err, STATUS_FAILED, "it answered with the status %d", app->answer.status);
 }
 
+static int64_t sooner(int64_t a_ms, int64_t b_ms)
+{
+    return a_ms < b_ms ? a_ms : b_ms;
+}
+
+/* An attempt that is given up says nothing about the next one: a program may be slow only at first. */
 static enum pl_code wait_until_ready(struct http_app *app, int start_timeout_ms, struct pl_err *err)
 {
     int64_t until_ms = start_timeout_ms > 0 ? pl_now_ms() + start_timeout_ms - MARGIN_MS : INT64_MAX;
     int64_t pause_ms = PING_FIRST_MS;
     struct pl_err last;
 
-    while (ping(app, &last) != PL_OK) {
+    while (ping(app, sooner(pl_now_ms() + PING_MS, until_ms), &last) != PL_OK) {
         hang_up(app);
         if (app->program.pid == 0 || http_program_wait(&app->program, -1, 0, pl_now_ms() + pause_ms) == HTTP_WAIT_GONE)
             return program_ended(app, err);
@@ -245,7 +269,7 @@ static enum pl_code wait_until_ready(struct http_app *app, int start_timeout_ms,
             return refuse(err, STATUS_FAILED,
                           "the program '%.200s' did not answer GET /ping with 200 within start_timeout_ms %d: %.400s",
                           http_app_name(app), start_timeout_ms, last.message);
-        pause_ms = pause_ms * 2 < PING_LAST_MS ? pause_ms * 2 : PING_LAST_MS;
+        pause_ms = sooner(pause_ms * 2, PING_LAST_MS);
     }
     return PL_OK;
 }

@@ -221,6 +221,33 @@ def test_ping_decides_when_it_is_ready(program, tmp_path):
     assert instance.ask("x").body == b"x"
 
 
+def test_a_ping_is_given_up_after_two_seconds_and_the_next_one_counts(program):
+    """The first one is never answered, on purpose; a program that is slow to begin with is not a program that fails."""
+    instance = program(server("""
+    import socketserver, threading
+    pings = []
+    def PING():
+        pings.append(time.monotonic())
+        if len(pings) == 1:
+            threading.Event().wait()
+        return 200, b"any text will do"
+    def POST(self, body):
+        self.answer(200, repr([t - pings[0] for t in pings]).encode())
+    http.server.HTTPServer = http.server.ThreadingHTTPServer
+    """))
+    first, second = eval(instance.ask("x").body)
+    assert first == 0 and second >= 1.9
+
+
+def test_a_program_that_does_not_accept_is_named(program):
+    """It listens, so connecting works until its queue is full, and would wait for ever then."""
+    instance = program("#!/usr/bin/python3\nimport os, socket, time\ns = socket.socket(socket.AF_UNIX)\n"
+                       "s.bind(os.environ['PILOTLIGHT_SOCKET'])\ns.listen(0)\ntime.sleep(600)\n", load=False, start_timeout_ms=2750)
+    with pytest.raises(rig.Failure) as e:
+        instance.start()
+    assert e.value.text.endswith("within start_timeout_ms 2750: cannot connect to the program 'serve': it listens, but does not accept")
+
+
 @pytest.mark.parametrize("more, reason", [
     ("def PING(): return 503, b''", "it answered with the status 503"),
     ("def PING(): time.sleep(600)", "it did not answer in time"),
