@@ -269,6 +269,46 @@ def test_scripts_for_sagemakers_own_packages_run(run):
         assert e.value.status == status
 
 
+FEATURIZER = """
+    from sagemaker_containers.beta.framework import content_types, encoders, env, modules, transformer, worker
+    from sagemaker_containers.beta.framework.errors import ClientError
+    def model_fn(model_dir):
+        return env.ServingEnv().module_name
+    def input_fn(input_data, content_type):
+        if content_type == content_types.CSV:
+            return encoders.csv_to_numpy(input_data, "float64")
+        raise ClientError("{} not supported by script!".format(content_type))
+    def predict_fn(input_data, model):
+        return input_data + len(model)
+    def output_fn(prediction, accept):
+        if accept == "x/server":
+            return transformer.Transformer
+        return worker.Response(encoders.encode(prediction, accept), mimetype=accept)
+    if __name__ == "__main__":
+        raise SystemExit("training")
+"""
+
+
+def test_a_script_that_trained_in_a_container_runs(run):
+    """Such as come with SageMaker's examples of inference pipelines: they import all of the framework, and use three names of it."""
+    instance = run(FEATURIZER)
+    assert instance.ask("0.5,1", "text/csv", "text/csv").body == b"9.5,10.0\n"
+    with pytest.raises(rig.Failure) as e:
+        instance.ask("{}")
+    assert (e.value.status, e.value.text.splitlines()[0]) == (
+        500, "input_fn: sagemaker_containers.beta.framework.errors.ClientError: application/json not supported by script!")  # fmt: skip
+    with pytest.raises(rig.Failure) as e:
+        instance.ask("1", "text/csv", "x/server")
+    assert "transformer.Transformer belongs to SageMaker's server, which does not run here" in e.value.text
+
+
+def test_the_program_may_be_named_as_a_module(tmp_path):
+    rig.script(tmp_path, FEATURIZER, name="featurizer.py")
+    with rig.Instance(tmp_path, SAGEMAKER_PROGRAM="featurizer") as i:
+        i.start()
+        assert i.ask("1", "text/csv", "application/json").body == b"[[11.0]]"
+
+
 def test_a_stopped_instance_leaves_with_zero_and_runs_exit_functions(run):
     instance = run(ECHO + """
     import atexit

@@ -1,6 +1,6 @@
 """The model's own code: where it is, how it is imported, which hooks it has.
 
-    SAGEMAKER_PROGRAM           file of the hooks; default inference.py, when it is there
+    SAGEMAKER_PROGRAM           file of the hooks, or its name without .py; default inference.py, when it is there
     SAGEMAKER_SUBMIT_DIRECTORY  folder of it: /opt/ml/model/code, or an address that the worker host has fetched and unpacked already;
                                 default code/ in the artifact
     vendor/ in that folder      pure-Python packages, importable like the code itself
@@ -78,8 +78,9 @@ def find(load):
     path = os.path.normpath(os.path.join(folder, name))
     if os.path.isabs(name) or not path.startswith(os.path.normpath(folder) + "/"):
         raise Refusal(FAILED, "SAGEMAKER_PROGRAM '%.200s' is not a file inside the folder of the code" % name)
-    if os.path.isfile(path):
-        return path
+    for there in (path, path + ".py"):
+        if os.path.isfile(there):
+            return there
     if not asked:
         return None
     found = sorted(os.listdir(folder))[:20] if os.path.isdir(folder) else []

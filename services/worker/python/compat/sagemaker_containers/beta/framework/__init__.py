@@ -1,3 +1,3 @@
 """Stand-in; see ../../../README.md."""
 
-from . import content_types, encoders, errors, worker  # noqa: F401
+from . import content_types, encoders, env, errors, modules, transformer, worker  # noqa: F401

@@ -1,4 +1,7 @@
-"""Exceptions whose status the caller sees."""
+"""Exceptions of scripts. Other than the inference toolkit's they are made of a text alone."""
 
-from sagemaker_inference.errors import GenericInferenceToolkitError as ClientError  # noqa: F401
 from sagemaker_inference.errors import UnsupportedFormatError  # noqa: F401
+
+
+class ClientError(Exception):
+    pass
