@@ -11,6 +11,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
+import aws_js  # noqa: E402
 import models  # noqa: E402
 import suite  # noqa: E402
 
@@ -69,6 +70,20 @@ def diabetes(up):
     """The sample in service under the name 'diabetes'."""
     up.serve("diabetes", models.SAMPLE_URI, concurrency=8)
     return models.Sample()
+
+
+@pytest.fixture(scope="session")
+def javascript():
+    """The folder that has the newest AWS clients for JavaScript."""
+    return aws_js.install(suite.BIN.parent / "aws_js")
+
+
+@pytest.fixture(scope="module")
+def node(aws, javascript):
+    """Those clients, of the file's own 'aws', to be called from here."""
+    running = aws_js.JavaScript(javascript, aws.environment)
+    yield running
+    running.close()
 
 
 @pytest.fixture

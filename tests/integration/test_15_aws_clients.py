@@ -1,6 +1,5 @@
 """Whole flows with clients that are not boto3: the AWS CLI of Debian, and the newest SDK for JavaScript."""
 import datetime
-import fcntl
 import json
 import os
 import pathlib
@@ -82,32 +81,6 @@ def test_errors_on_the_command_line(aws, arguments, code, text):
 
 
 # ---- JavaScript ----
-
-@pytest.fixture(scope="session")
-def javascript():
-    """The clients of package-lock.json, installed once into the build folder."""
-    folder = suite.BIN.parent / "aws_js"
-    with open(suite.BIN.parent / "aws_js.lock", "w") as one_at_a_time:
-        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)  # tests run in several processes
-        install(folder)
-    return folder
-
-
-def install(folder):
-    lock = (HERE / "aws_js" / "package-lock.json").read_text()
-    done = folder / "installed-lock.json"
-    if done.exists() and done.read_text() == lock:
-        return
-    npm = shutil.which("npm")
-    assert npm, "these tests need Node.js 18 or newer with npm"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for file in ("package.json", "package-lock.json"):
-        shutil.copy(HERE / "aws_js" / file, folder)
-    out = subprocess.run([npm, "ci", "--omit=optional", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True, timeout=600)
-    assert out.returncode == 0, out.stderr
-    done.write_text(lock)
-
 
 def test_the_newest_clients_for_javascript(aws, javascript, name):
     sample = models.Sample()

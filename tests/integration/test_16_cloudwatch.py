@@ -16,7 +16,7 @@ from aws import Aws
 from suite import wait_until
 from test_05_limits import frozen, in_flight
 from test_13_sagemaker import refused
-from test_15_aws_clients import HERE, javascript, said  # noqa: F401
+from test_15_aws_clients import HERE, said
 
 UTC = datetime.timezone.utc
 MINUTE = datetime.timedelta(minutes=1)
@@ -582,7 +582,7 @@ def test_the_command_line(aws, cloudwatch, shop, name):
     said(aws, "cloudwatch", "delete-alarms", "--alarm-names", name)
 
 
-def test_the_newest_client_for_javascript(aws, javascript, name):  # noqa: F811
+def test_the_newest_client_for_javascript(aws, javascript, name):
     shutil.copy(HERE / "aws_js" / "monitor.mjs", javascript)
     out = subprocess.run(["node", "monitor.mjs", name], cwd=javascript, env={**os.environ, **aws.environment}, capture_output=True, text=True, timeout=suite.PATIENCE * 4)
     assert out.returncode == 0, out.stdout + out.stderr

@@ -12,7 +12,7 @@ import suite
 from aws import Aws
 from suite import wait_until
 from test_13_sagemaker import refused
-from test_15_aws_clients import HERE, javascript, said  # noqa: F401
+from test_15_aws_clients import HERE, said
 
 UTC = datetime.timezone.utc
 DIMENSION = "sagemaker:variant:DesiredProvisionedConcurrency"
@@ -269,7 +269,7 @@ def test_the_command_line(aws, target):
     assert done.returncode == 254 and "(ObjectNotFoundException)" in done.stderr
 
 
-def test_the_newest_client_for_javascript(aws, javascript, target):  # noqa: F811
+def test_the_newest_client_for_javascript(aws, javascript, target):
     shutil.copy(HERE / "aws_js" / "scale.mjs", javascript)
     out = subprocess.run(["node", "scale.mjs", target["ResourceId"]], cwd=javascript, env={**os.environ, **aws.environment}, capture_output=True, text=True, timeout=suite.PATIENCE * 4)
     assert out.returncode == 0, out.stdout + out.stderr

@@ -4,7 +4,6 @@ The models are botocore's own. Each place of each operation's input gets each va
 itself: the answer must name the place and the rule. Values that just fit must not be found fault with. What is dealt with in another way stands in
 the tables below, with the reason; a row that is no longer true fails as well.
 """
-import datetime
 import http.client
 import json
 import pathlib
@@ -18,7 +17,6 @@ import service_model
 import suite
 from aws import IMAGE, ROLE, Aws, serverless
 from service_model import ABSENT
-from test_15_aws_clients import javascript  # noqa: F401  (a fixture)
 
 HERE = pathlib.Path(__file__).parent
 
@@ -227,7 +225,7 @@ EXAMPLES = {"AdditionalModelDataSources": [{"ChannelName": "c"}], "InstancePools
             "StrictEntityValidation": True, "VariantInstanceProvisionTimeoutInSeconds": 60, "AlarmContributorId": "c"}
 
 
-def test_each_member_that_the_newest_clients_know_has_its_place(javascript):  # noqa: F811
+def test_each_member_that_the_newest_clients_know_has_its_place(javascript):
     """Their own schemas say what there is: what is in neither the installed model nor the table above is new to us too."""
     shutil.copy(HERE / "aws_js" / "members.mjs", javascript)
     found = {}
@@ -301,143 +299,3 @@ def test_younger_members_that_are_ignored(line, operation, member):
     if operation == "CreateEndpointConfig":
         body["EndpointConfigName"] = name[:50] + "-2"
     assert line.call(service, operation, with_younger(operation, member, body)[0]) == plain
-
-
-# ---- answers ----
-
-# What no answer ever holds, as a path's start: it belongs to what is not offered, or is told in another way.
-NEVER = {
-    ("sagemaker", "DescribeModel"): ["Containers.ModelPackageName", "PrimaryContainer.ModelPackageName"],
-    ("sagemaker", "ListTags"): ["NextToken"],  # a page has 50, and so may a resource
-    ("sagemaker", "DescribeEndpointConfig"): ["DataCaptureConfig", "AsyncInferenceConfig", "ExplainerConfig", "ShadowProductionVariants", "ProductionVariants.AcceleratorType"],
-    ("sagemaker", "DescribeEndpoint"): [
-        "DataCaptureConfig", "AsyncInferenceConfig", "ExplainerConfig", "ShadowProductionVariants", "PendingDeploymentSummary.ShadowProductionVariants",
-        "LastDeploymentConfig.AutoRollbackConfiguration", "LastDeploymentConfig.BlueGreenUpdatePolicy.TrafficRoutingConfiguration.CanarySize",
-        "LastDeploymentConfig.BlueGreenUpdatePolicy.TrafficRoutingConfiguration.LinearStepSize", "ProductionVariants.VariantStatus",
-        "PendingDeploymentSummary.ProductionVariants.Current", "PendingDeploymentSummary.ProductionVariants.AcceleratorType",
-        "PendingDeploymentSummary.ProductionVariants.VariantStatus.StatusMessage"],
-    ("cloudwatch", "GetMetricData"): ["Messages"],
-    ("cloudwatch", "ListMetrics"): ["OwningAccounts"],
-    ("cloudwatch", "DescribeAlarms"): ["CompositeAlarms.", "MetricAlarms.Metrics", "MetricAlarms.ThresholdMetricId"],
-    ("cloudwatch", "DescribeAlarmsForMetric"): ["MetricAlarms.Metrics", "MetricAlarms.ThresholdMetricId"],
-    ("application-autoscaling", "DescribeScalingActivities"): ["ScalingActivities.Details", "ScalingActivities.NotScaledReasons"],
-    ("application-autoscaling", "DescribeScalingPolicies"): [
-        "ScalingPolicies.StepScalingPolicyConfiguration", "ScalingPolicies.TargetTrackingScalingPolicyConfiguration.PredefinedMetricSpecification.ResourceLabel"],
-    ("application-autoscaling", "DescribeScheduledActions"): ["ScheduledActions.Timezone"],
-}
-
-
-def test_every_member_of_every_answer(aws, artifacts):
-    """One life of everything; check_answer() has looked at each answer on the way, and remembers what they held."""
-    play_endpoints(aws, artifacts)
-    play_metrics(aws.client("cloudwatch"))
-    play_scaling(aws, aws.client("application-autoscaling"))
-    missing, needless = [], []
-    for service, operation in WALKS:
-        shape = MODELS[service].operation_model(operation).output_shape
-        seen = service_model.seen[service, operation]
-        starts = NEVER.get((service, operation), [])
-        missing += [f"{operation}: {m}" for m in service_model.all_members(shape) if m not in seen and not m.startswith(tuple(starts))] if shape else []
-        needless += [f"{operation}: {start}" for start in starts if any(m.startswith(start) for m in seen)]
-    assert not missing and not needless, f"never seen: {sorted(set(missing))}\nseen all the same: {needless}"
-
-
-PLAN = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}, "TerminationWaitInSeconds": 1,
-                                  "MaximumExecutionTimeoutInSeconds": 600}}
-
-
-def in_service(aws, name):
-    suite.wait_until(lambda: aws.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService", f"{name} serves")
-
-
-def play_endpoints(aws, artifacts):
-    sagemaker = aws.sagemaker
-    uri, tags = artifacts.model(seed=5)[0], [{"Key": "k", "Value": "v"}]
-    vpc = {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}
-    container = {"Image": IMAGE, "ModelDataUrl": uri, "ContainerHostname": "h", "Mode": "SingleModel", "Environment": {"A": "b"}, "InferenceSpecificationName": "i",
-                 "ImageConfig": {"RepositoryAccessMode": "Vpc", "RepositoryAuthConfig": {"RepositoryCredentialsProviderArn": "arn:x"}}, "MultiModelConfig": {"ModelCacheSetting": "Enabled"}}
-    sagemaker.create_model(ModelName="whole", ExecutionRoleArn=ROLE, VpcConfig=vpc, EnableNetworkIsolation=True, InferenceExecutionConfig={"Mode": "Direct"}, Tags=tags, PrimaryContainer=container)
-    sagemaker.create_model(ModelName="pipeline", ExecutionRoleArn=ROLE, Containers=[container, container])
-    for model in ("whole", "pipeline"):
-        sagemaker.describe_model(ModelName=model)
-    aws.create_model("plain", uri)
-    aws.create_model("broken", artifacts.json_that_is_no_model())
-    sagemaker.create_endpoint_config(EndpointConfigName="instances", KmsKeyId="key", Tags=tags, ProductionVariants=[{
-        "VariantName": "AllTraffic", "ModelName": "plain", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1, "InitialVariantWeight": 1, "VolumeSizeInGB": 1,
-        "ModelDataDownloadTimeoutInSeconds": 60, "ContainerStartupHealthCheckTimeoutInSeconds": 60, "CoreDumpConfig": {"DestinationS3Uri": "s3://b/k", "KmsKeyId": "key"}}])
-    for name, model in (("serverless", "plain"), ("broken", "broken")):
-        sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[serverless(model)])
-    for name in ("instances", "serverless"):
-        sagemaker.describe_endpoint_config(EndpointConfigName=name)
-    # Not made in no time: the description says what is pending.
-    for name in ("instances", "serverless"):
-        aws.create_model(f"{name}-slow", "https://127.0.0.1:1/x.tar.gz")
-        config = sagemaker.describe_endpoint_config(EndpointConfigName=name)["ProductionVariants"][0] | {"ModelName": f"{name}-slow"}
-        sagemaker.create_endpoint_config(EndpointConfigName=f"{name}-slow", ProductionVariants=[config])
-        sagemaker.create_endpoint(EndpointName=f"{name}-slow", EndpointConfigName=f"{name}-slow")
-        sagemaker.describe_endpoint(EndpointName=f"{name}-slow")
-        sagemaker.delete_endpoint(EndpointName=f"{name}-slow")
-    sagemaker.create_endpoint(EndpointName="whole", EndpointConfigName="instances", DeploymentConfig=PLAN, Tags=tags)
-    in_service(aws, "whole")
-    sagemaker.describe_endpoint(EndpointName="whole")
-    sagemaker.update_endpoint(EndpointName="whole", EndpointConfigName="broken", RetainDeploymentConfig=True)
-    suite.wait_until(lambda: "FailureReason" in sagemaker.describe_endpoint(EndpointName="whole"), "the update has failed")
-    in_service(aws, "whole")
-    sagemaker.update_endpoint(EndpointName="whole", EndpointConfigName="serverless")
-    in_service(aws, "whole")
-    sagemaker.update_endpoint_weights_and_capacities(EndpointName="whole", DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredWeight": 2}])
-    in_service(aws, "whole")
-    for lister in (sagemaker.list_models, sagemaker.list_endpoint_configs):
-        lister(MaxResults=1)
-    sagemaker.create_endpoint(EndpointName="second", EndpointConfigName="serverless")
-    sagemaker.list_endpoints(MaxResults=1)
-    arn = sagemaker.describe_model(ModelName="plain")["ModelArn"]
-    sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": f"k{i}", "Value": "v"} for i in range(50)])
-    sagemaker.list_tags(ResourceArn=arn, MaxResults=50)
-    sagemaker.delete_tags(ResourceArn=arn, TagKeys=["k1"])
-
-
-def play_metrics(cloudwatch):
-    of = {"Namespace": "Whole", "MetricName": "m", "Dimensions": [{"Name": "a", "Value": "b"}]}
-    cloudwatch.put_metric_data(Namespace="Whole", MetricData=[{"MetricName": "m", "Dimensions": of["Dimensions"], "Values": [1, 2], "Unit": "Count"}])
-    cloudwatch.put_metric_data(Namespace="Whole", MetricData=[{"MetricName": f"m{i}", "Value": 1} for i in range(501)])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    window = {"StartTime": now - datetime.timedelta(minutes=10), "EndTime": now + datetime.timedelta(minutes=1)}
-    cloudwatch.get_metric_statistics(**of, **window, Period=60, Statistics=["SampleCount", "Sum", "Average", "Minimum", "Maximum"])
-    cloudwatch.get_metric_statistics(**of, **window, Period=60, ExtendedStatistics=["p50"])
-    query = {"Id": "m", "MetricStat": {"Metric": of, "Period": 60, "Stat": "Sum"}}
-    cloudwatch.put_metric_data(Namespace="Whole", MetricData=[{"MetricName": "m", "Dimensions": of["Dimensions"], "Value": 1, "Unit": "Count", "Timestamp": now - datetime.timedelta(minutes=5)}])
-    cloudwatch.get_metric_data(**window, MaxDatapoints=1, MetricDataQueries=[query, {"Id": "e", "Expression": "SEARCH(1)"}])
-    cloudwatch.get_metric_data(**window, MetricDataQueries=[query, {"Id": "e", "Expression": "nobody + 1"}])
-    cloudwatch.list_metrics(Namespace="Whole")
-    cloudwatch.list_metrics(MetricName="m")
-    for name, statistic in (("whole", {"Statistic": "Sum"}), ("part", {"ExtendedStatistic": "p90", "EvaluateLowSampleCountPercentile": "ignore"})):
-        cloudwatch.put_metric_alarm(AlarmName=name, AlarmDescription="d", ActionsEnabled=True, OKActions=["arn:ok"], AlarmActions=["arn:alarm"], InsufficientDataActions=["arn:none"], **of, **statistic,
-                                    Period=60, Unit="Count", EvaluationPeriods=2, DatapointsToAlarm=1, Threshold=5, ComparisonOperator="GreaterThanThreshold", TreatMissingData="missing")
-        cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="r", StateReasonData='{"a":1}')
-    cloudwatch.describe_alarms(MaxRecords=1)
-    cloudwatch.describe_alarms(AlarmNames=["whole", "part"])
-    cloudwatch.describe_alarms_for_metric(**of, Statistic="Sum")
-    cloudwatch.describe_alarms_for_metric(**of, ExtendedStatistic="p90")
-    cloudwatch.describe_alarm_history(MaxRecords=1)
-
-
-def play_scaling(aws, scaling):
-    in_service(aws, "second")
-    keys = {}
-    for endpoint in ("whole", "second"):
-        keys = {**SCALING, "ResourceId": f"endpoint/{endpoint}/variant/AllTraffic"}
-        scaling.register_scalable_target(**keys, MinCapacity=1, MaxCapacity=2, SuspendedState={"DynamicScalingInSuspended": True})
-        scaling.put_scaling_policy(**keys, PolicyName="used", PolicyType="TargetTrackingScaling", TargetTrackingScalingPolicyConfiguration={
-            "TargetValue": 0.5, "PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantProvisionedConcurrencyUtilization"}, "ScaleInCooldown": 1, "ScaleOutCooldown": 1})
-        scaling.put_scaling_policy(**keys, PolicyName="own", TargetTrackingScalingPolicyConfiguration={"TargetValue": 5, "CustomizedMetricSpecification": {
-            "MetricName": "m", "Namespace": "Whole", "Statistic": "Sum", "Unit": "Count", "Dimensions": [{"Name": "a", "Value": "b"}]}})
-        scaling.put_scheduled_action(**keys, ScheduledActionName="a", Schedule="rate(1 day)", StartTime=datetime.datetime(2030, 1, 1), EndTime=datetime.datetime(2031, 1, 1),
-                                     ScalableTargetAction={"MinCapacity": 1, "MaxCapacity": 2})
-    suite.wait_until(lambda: len(scaling.describe_scaling_activities(ServiceNamespace="sagemaker")["ScalingActivities"]) > 1, "both were brought inside their bounds")
-    for lister in (scaling.describe_scalable_targets, scaling.describe_scaling_policies, scaling.describe_scheduled_actions, scaling.describe_scaling_activities):
-        lister(ServiceNamespace="sagemaker", MaxResults=1)
-        lister(ServiceNamespace="sagemaker")
-    scaling.delete_scaling_policy(**keys, PolicyName="own")
-    scaling.delete_scheduled_action(**keys, ScheduledActionName="a")
-    scaling.deregister_scalable_target(**keys)

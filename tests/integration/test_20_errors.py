@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 import protos
-import suite
+import twin
 from aws import Aws
 from test_12_gateway_http import Gateway
 
@@ -103,8 +103,9 @@ def caught(call, **arguments):
 
 
 @pytest.mark.parametrize("said, name, status, words, members", RUNTIME)
-def test_errors_of_an_invocation(aws, upstream, said, name, status, words, members):
+def test_errors_of_an_invocation(aws, node, upstream, said, name, status, words, members):
     told(upstream, said)
+    assert twin.Twin(aws, node, "sagemaker-runtime").refused("invoke_endpoint", EndpointName="fraud", Body=b"1")[:2] == (name, status)  # for the newest client, too
     error, response, what = caught(aws.runtime.invoke_endpoint, EndpointName="fraud", Body=b"1")
     assert what == (name, status) and words in response["Error"]["Message"], response
     assert {k: response[k] for k in members} == members
@@ -117,7 +118,7 @@ def test_errors_of_an_invocation(aws, upstream, said, name, status, words, membe
     assert (http, headers["x-amzn-errortype"]) == (status, name) and words in json.loads(body)["Message"]
 
 
-def test_members_of_an_invocation_go_both_ways(aws, upstream):
+def test_members_of_an_invocation_go_both_ways(aws, node, upstream):
     """What a client gives is in the router's request, each in its place and nothing else; what the model says comes back; as a whole and as a stream."""
     pb = protos.load()
     upstream.succeed(pb("pilotlight.v1.InvokeResponse")(body=b"\x00\xff", content_type="text/own", variant="v", custom_attributes="seen=1", model_status=200))
@@ -133,6 +134,12 @@ def test_members_of_an_invocation_go_both_ways(aws, upstream):
     assert {k: headers.get(k) for k in ("content-type", "x-amzn-sagemaker-content-type", "x-amzn-invoked-production-variant", "x-amzn-sagemaker-custom-attributes")} == {
         "content-type": "application/vnd.amazon.eventstream", "x-amzn-sagemaker-content-type": "text/own", "x-amzn-invoked-production-variant": "v",
         "x-amzn-sagemaker-custom-attributes": "seen=1"}
+    out = node.call("client-sagemaker-runtime", "InvokeEndpoint", given)
+    assert out == {"Body": b"\x00\xff", "ContentType": "text/own", "InvokedProductionVariant": "v", "CustomAttributes": "seen=1"}
+    assert pb("pilotlight.v1.InvokeRequest").FromString(upstream.asked) == pb("pilotlight.v1.InvokeRequest")(**asked)
+    out = node.call("client-sagemaker-runtime", "InvokeEndpointWithResponseStream", given)
+    assert out == {"Body": {"$events": [{"PayloadPart": {"Bytes": b"\x00\xff"}}]}, "ContentType": "text/own", "InvokedProductionVariant": "v", "CustomAttributes": "seen=1"}
+    assert pb("pilotlight.v1.InvokeRequest").FromString(upstream.asked) == pb("pilotlight.v1.InvokeRequest")(**asked)
     # Nothing given is nothing sent, and nothing said is nothing told.
     upstream.succeed(pb("pilotlight.v1.InvokeResponse")(model_status=204))
     out = aws.runtime.invoke_endpoint(EndpointName="fraud", Body=b"")
@@ -173,7 +180,7 @@ SCALING = {"ServiceNamespace": "sagemaker", "ResourceId": "endpoint/e/variant/v"
 
 
 @pytest.mark.parametrize("said, sagemaker, cloudwatch, scaling", CONTROL)
-def test_errors_of_control(aws, upstream, said, sagemaker, cloudwatch, scaling):
+def test_errors_of_control(aws, node, upstream, said, sagemaker, cloudwatch, scaling):
     told(upstream, said)
     calls = [(sagemaker, aws.sagemaker.create_model, {"ModelName": "m", "ExecutionRoleArn": "arn:aws:iam::000000000000:role/pilotlight", "PrimaryContainer": {
                  "Image": "x/sagemaker-xgboost:1.7-1", "ModelDataUrl": "s3://b/k"}}),
@@ -187,8 +194,8 @@ def test_errors_of_control(aws, upstream, said, sagemaker, cloudwatch, scaling):
              (cloudwatch, aws.client("cloudwatch").delete_alarms, {"AlarmNames": ["a"]}),
              (scaling, aws.client("application-autoscaling").deregister_scalable_target, SCALING)]
     for expected, call, arguments in calls:
-        _, response, what = caught(call, **arguments)
-        assert what == expected and said[1] in response["Error"]["Message"], (call, response)
+        response = twin.Twin(aws, node, call.__self__.meta.service_model.service_name).refused(call.__name__, **arguments)
+        assert response[:2] == expected and said[1] in response[2], (call, response)
 
 
 def test_errors_of_cloudwatch_in_both_protocols(aws, upstream):
