@@ -127,10 +127,18 @@ static void on_refused(struct tunnel *t)
 
 /* ---- open ---- */
 
+/* What nobody takes any more is dropped, or its socket would be ready for it without end. The answer may be there
+ * already. */
+static void give_up_sending(struct tunnel *t)
+{
+    t->up.ended = t->up.shut = true;
+    t->up.from = t->up.to = 0;
+}
+
 static void on_traffic(struct tunnel *t)
 {
     if (!pipe_move(&t->up, t->client.fd, t->server.fd))
-        t->up.ended = t->up.shut = true; /* the answer may be there already */
+        give_up_sending(t);
     if (!pipe_move(&t->down, t->server.fd, t->client.fd) ||
         (pipe_over(&t->down) && (pipe_over(&t->up) || !t->head.tunnel))) {
         tunnel_close(t);
