@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,6 +19,8 @@
 /* What is refused to one instance is told so often in so long; more is only counted. */
 #define LOUD_MAX 10
 #define LOUD_MS  60000
+/* Each has some 33 KiB. */
+#define MOST_TUNNELS 8192
 
 struct egress {
     struct loop *loop;
@@ -25,6 +28,7 @@ struct egress {
     struct egress_rules *rules;
     int64_t connections, idle_ms;
     struct port *ports;
+    unsigned tunnels, most;    /* of all ports */
     struct egress_news counts; /* since the last ones */
     struct loop_timer tell;
     bool lost; /* the worker says what makes no sense */
@@ -51,6 +55,11 @@ static void tell_soon(struct egress *e)
 {
     if (e->tell.slot == 0)
         loop_timer_set(e->loop, &e->tell, pl_now_ms() + COUNTS_MS);
+}
+
+void egress_count_tunnel(struct egress *e, int more)
+{
+    e->tunnels += (unsigned)more;
 }
 
 void egress_count_opened(struct egress *e)
@@ -203,6 +212,24 @@ unsigned egress_connections(const struct egress *e)
     return (unsigned)e->connections;
 }
 
+bool egress_has_room(const struct egress *e, const struct port *p)
+{
+    unsigned half = e->most / 2;
+
+    return e->tunnels < half || p->open < half / HASH_COUNT(e->ports);
+}
+
+/* A tunnel has two descriptors. A quarter of them is for doors, for lookups, and for whoever hears that there is no
+ * room. */
+static unsigned most_tunnels(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur > MOST_TUNNELS)
+        return MOST_TUNNELS;
+    return (unsigned)(files.rlim_cur - files.rlim_cur / 4) / 2;
+}
+
 /* ---- life ---- */
 
 int egress_serve(int control)
@@ -214,6 +241,7 @@ int egress_serve(int control)
 
     e->loop = loop_new(LOOKUP_THREADS);
     e->rules = egress_rules_new();
+    e->most = most_tunnels();
     e->counts = (struct egress_news){ .magic = EGRESS_MAGIC, .kind = EGRESS_COUNTS };
     e->tell.fire = tell_counts;
     e->control.fd = control;

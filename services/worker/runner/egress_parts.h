@@ -28,12 +28,12 @@ struct port {
     struct egress *all;
     uint64_t id;
     char endpoint[EGRESS_ENDPOINT_MAX + 1];
-    struct loop_fd door;          /* listens in the instance's network namespace */
-    struct loop_timer again;      /* set while there are no descriptors left to accept with */
-    struct list tunnels, waiting; /* struct tunnel: all, and those whose name is still to be looked up */
-    struct list looking;          /* struct lookup: those that run */
-    unsigned open, lookups;
-    unsigned told; /* of what was refused, in the window that began at told_ms */
+    struct loop_fd door;             /* listens in the instance's network namespace */
+    struct loop_timer again;         /* set while there are no descriptors left to accept with */
+    struct list tunnels, waiting;    /* struct tunnel: all, and those whose name is still to be looked up */
+    struct list looking;             /* struct lookup: those that run */
+    unsigned open, surplus, lookups; /* tunnels; those that hear that they are too many; lookups that run */
+    unsigned told;                   /* of what was refused, in the window that began at told_ms */
     int64_t told_ms;
 };
 
@@ -42,6 +42,9 @@ struct loop *egress_loop(const struct egress *e);
 const struct egress_rules *egress_rules(const struct egress *e);
 int64_t egress_idle_ms(const struct egress *e);
 unsigned egress_connections(const struct egress *e);
+/* Descriptors are all instances' together: half of them are for whoever comes, the other half is the same for each. */
+bool egress_has_room(const struct egress *e, const struct port *p);
+void egress_count_tunnel(struct egress *e, int more); /* 1: there is one more; -1: one less */
 void egress_count_opened(struct egress *e);
 void egress_count_closed(struct egress *e, uint64_t bytes_out, uint64_t bytes_in);
 /* Counts it; and tells the worker, unless this port has been loud. */
@@ -64,12 +67,12 @@ struct tunnel {
     struct lookup *lookup; /* NULL: none runs */
     struct in6_addr addresses[EGRESS_ADDRESSES];
     unsigned count, at;
+    bool surplus; /* one too many, which is all that it will hear */
     bool client_watched, server_watched, counted;
     struct pipe up, down; /* to the server, to the client */
 };
-/* Takes 'fd' over. 'full': there are too many already, which is all that it will hear. */
-void tunnel_start(struct port *p, int fd, bool full);
-void tunnel_look_up(struct tunnel *t); /* it waits for that */
+void tunnel_start(struct port *p, int fd); /* takes 'fd' over */
+void tunnel_look_up(struct tunnel *t);     /* it waits for that */
 void tunnel_close(struct tunnel *t);
 
 /* egress_lookup.c: what 'host' means, on a thread of its own; 'done' with the turn, unless it was forgotten. */

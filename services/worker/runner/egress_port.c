@@ -14,7 +14,7 @@
 #define AT_ONCE 16
 /* Names that are looked up at a time for one instance: each may hold a thread for long. */
 #define LOOKUPS 2
-/* Beyond network.connections, to be told that they are too many; whoever comes then waits in the kernel. */
+/* To be told that they are too many, at a time; whoever comes then waits in the kernel. */
 #define SPARE    8
 #define PAUSE_MS 100
 
@@ -35,11 +35,10 @@ static void pause_accepting(struct port *p)
 static void knocked(struct loop_fd *f, uint32_t events)
 {
     struct port *p = PL_CONTAINER(f, struct port, door);
-    unsigned most = egress_connections(p->all);
 
     (void)events;
     for (int i = 0; i < AT_ONCE; i++) {
-        bool room = p->open < most + SPARE;
+        bool room = p->surplus < SPARE;
         int fd = room ? accept4(f->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK) : -1;
 
         if (fd < 0) {
@@ -47,7 +46,7 @@ static void knocked(struct loop_fd *f, uint32_t events)
                 pause_accepting(p); /* too many are there, or descriptors are short */
             return;
         }
-        tunnel_start(p, fd, p->open >= most);
+        tunnel_start(p, fd);
     }
 }
 

@@ -61,6 +61,16 @@ static void drop_server(struct tunnel *t)
     pl_close_p(&t->server.fd);
 }
 
+static void count(struct port *p, bool surplus, int more)
+{
+    if (surplus) {
+        p->surplus += (unsigned)more;
+        return;
+    }
+    p->open += (unsigned)more;
+    egress_count_tunnel(p->all, more);
+}
+
 void tunnel_close(struct tunnel *t)
 {
     struct port *p = t->port;
@@ -75,7 +85,7 @@ void tunnel_close(struct tunnel *t)
     pl_close_p(&t->client.fd);
     list_remove(&t->link);
     list_remove(&t->wait);
-    p->open--;
+    count(p, t->surplus, -1);
     free(t);
 }
 
@@ -369,9 +379,10 @@ static void too_long(struct loop_timer *timer)
     }
 }
 
-void tunnel_start(struct port *p, int fd, bool full)
+void tunnel_start(struct port *p, int fd)
 {
     struct tunnel *t = PL_NEW(struct tunnel);
+    bool full = p->open >= egress_connections(p->all);
 
     t->port = p;
     t->client.fd = fd;
@@ -382,12 +393,15 @@ void tunnel_start(struct port *p, int fd, bool full)
     t->up.left = t->down.left = -1;
     list_init(&t->wait);
     list_push_back(&p->tunnels, &t->link);
-    p->open++;
+    t->surplus = full || !egress_has_room(p->all, p);
+    count(p, t->surplus, 1);
     if (full) {
         refuse(t, 503, "this instance has %u connections already, which is network.connections",
                egress_connections(p->all));
-        return;
+    } else if (t->surplus) {
+        refuse(t, 503, "the instances of this host have as many connections as it can lead out");
+    } else {
+        limit(t, HEAD_MS);
+        want_client(t, true, false);
     }
-    limit(t, HEAD_MS);
-    want_client(t, true, false);
 }

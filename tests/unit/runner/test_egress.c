@@ -214,10 +214,53 @@ static void a_server_that_resets_what_nobody_reads(void **state)
     close(outside);
 }
 
+/* However many connections one instance has, descriptors are left for others to come and to connect. */
+static void descriptors_are_shared(void **state)
+{
+    uint16_t ports[3], server_port;
+    int doors[3], outside = listening(&server_port), clients[128], others[4];
+    unsigned open = 0;
+    char rules[64];
+    struct way w;
+
+    (void)state;
+    (void)snprintf(rules, sizeof(rules), "*=127.0.0.1:%u\n", server_port);
+    w = start(rules, 128);
+    for (uint64_t i = 0; i < 3; i++)
+        doors[i] = listening(&ports[i]);
+    order(&w, EGRESS_OPEN, 1, "greedy", doors[0]);
+    order(&w, EGRESS_OPEN, 2, "early", doors[1]);
+    for (unsigned i = 0; i < 128; i++) {
+        int fd = reach(ports[0]), status = ask(fd, server_port);
+
+        if (status == 200) {
+            clients[open++] = fd;
+            continue;
+        }
+        assert_int_equal(status, 503);
+        close(fd);
+    }
+    assert_in_range(open, 8, 60);
+    order(&w, EGRESS_OPEN, 3, "late", doors[2]);
+    for (unsigned i = 0; i < 4; i++) {
+        others[i] = reach(ports[1 + i % 2]);
+        assert_int_equal(ask(others[i], server_port), 200);
+    }
+    for (unsigned i = 0; i < open; i++)
+        close(clients[i]);
+    for (unsigned i = 0; i < 4; i++)
+        close(others[i]);
+    for (unsigned i = 0; i < 3; i++)
+        close(doors[i]);
+    stop(&w);
+    close(outside);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_server_that_resets_what_nobody_reads),
+        cmocka_unit_test(descriptors_are_shared),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
