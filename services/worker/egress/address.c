@@ -83,7 +83,12 @@ static const struct {
     { { [15] = 1 }, 128, "loopback" },
     { { 0xfe, 0x80 }, 10, "link-local" },
     { { 0xff }, 8, "multicast" },
-    { { 0xfd, 0x00, 0x0e, 0xc2 }, 32, METADATA },
+    { { 0xfd, 0x00, 0x0e, 0xc2 }, 32, METADATA }, /* Amazon */
+    { { 0xfd, 0x20, 0x00, 0xce }, 32, METADATA }, /* Google */
+    { { 0xfd, 0x00, 0x00, 0x42 }, 32, METADATA }, /* Scaleway */
+    /* Which address of IPv4 they mean, only the network knows. */
+    { { 0x00, 0x64, 0xff, 0x9b, 0x00, 0x01 }, 48, "a translator's, of this network" },
+    { { 0x20, 0x01, 0x00, 0x00 }, 32, "a tunnel's (Teredo)" },
 #undef V4
 };
 
@@ -95,6 +100,7 @@ static const struct {
     { { 0x00, 0x64, 0xff, 0x9b }, 96, 12 }, /* NAT64 */
     { { 0x20, 0x02 }, 16, 2 },              /* 6to4 */
     { { 0 }, 96, 12 },                      /* IPv4-compatible */
+    { { [8] = 0xff, 0xff }, 96, 12 },       /* IPv4-translated */
 };
 
 static bool begins(const struct in6_addr *a, const uint8_t *prefix, unsigned bits)

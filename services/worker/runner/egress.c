@@ -14,8 +14,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define LOOKUP_THREADS 8
-#define COUNTS_MS      1000
+#define LOOKUP_THREADS 16
+/* Of one endpoint at a time: each may hold a thread for long. */
+#define LOOKUPS   4
+#define COUNTS_MS 1000
 /* What is refused to one instance is told so often in so long; more is only counted. */
 #define LOUD_MAX 10
 #define LOUD_MS  60000
@@ -29,6 +31,7 @@ struct egress {
     int64_t connections, idle_ms;
     struct port *ports;
     unsigned tunnels, most;    /* of all ports */
+    struct list looking;       /* struct lookup */
     struct egress_news counts; /* since the last ones */
     struct loop_timer tell;
     bool lost; /* the worker says what makes no sense */
@@ -219,6 +222,25 @@ bool egress_has_room(const struct egress *e, const struct port *p)
     return e->tunnels < half || p->open < half / HASH_COUNT(e->ports);
 }
 
+bool egress_may_look_up(const struct egress *e, const char *endpoint)
+{
+    unsigned n = 0;
+
+    list_each(l, &e->looking) n += strcmp(lookup_endpoint(l), endpoint) == 0;
+    return n < LOOKUPS;
+}
+
+struct list *egress_lookups(struct egress *e)
+{
+    return &e->looking;
+}
+
+void egress_looked_up(struct egress *e)
+{
+    for (struct port *p = e->ports; p; p = p->hh.next)
+        port_look_up_next(p);
+}
+
 /* A tunnel has two descriptors. A quarter of them is for doors, for lookups, and for whoever hears that there is no
  * room. */
 static unsigned most_tunnels(void)
@@ -242,6 +264,7 @@ int egress_serve(int control)
     e->loop = loop_new(LOOKUP_THREADS);
     e->rules = egress_rules_new();
     e->most = most_tunnels();
+    list_init(&e->looking);
     e->counts = (struct egress_news){ .magic = EGRESS_MAGIC, .kind = EGRESS_COUNTS };
     e->tell.fire = tell_counts;
     e->control.fd = control;

@@ -10,11 +10,11 @@
 
 struct lookup {
     struct loop_job job;
-    struct list link;  /* in port->looking */
-    struct port *port; /* NULL: it has been closed */
-    struct tunnel *tunnel;
+    struct list link; /* in egress_lookups() */
+    struct egress *all;
+    struct tunnel *tunnel; /* NULL: it is nobody's any more */
     lookup_done_fn *done;
-    char host[EGRESS_HOST_MAX + 1];
+    char host[EGRESS_HOST_MAX + 1], endpoint[EGRESS_ENDPOINT_MAX + 1];
     struct in6_addr addresses[EGRESS_ADDRESSES];
     unsigned count;
     int error;
@@ -37,33 +37,30 @@ static void work(struct loop_job *j)
 static void worked(struct loop_job *j)
 {
     struct lookup *l = PL_CONTAINER(j, struct lookup, job);
-    struct port *p = l->port;
+    struct egress *all = l->all;
 
     list_remove(&l->link);
-    if (p)
-        p->lookups--;
     if (l->tunnel) {
         l->tunnel->lookup = NULL;
         l->done(l->tunnel, l->addresses, l->count, l->error ? gai_strerror(l->error) : "it has no address");
     }
     free(l);
-    if (p)
-        port_look_up_next(p);
+    egress_looked_up(all);
 }
 
 struct lookup *lookup_start(struct tunnel *t, lookup_done_fn *done)
 {
     struct lookup *l = PL_NEW(struct lookup);
 
-    l->port = t->port;
+    l->all = t->port->all;
     l->tunnel = t;
     l->done = done;
     (void)snprintf(l->host, sizeof(l->host), "%s", t->head.host);
+    (void)snprintf(l->endpoint, sizeof(l->endpoint), "%s", t->port->endpoint);
     l->job.work = work;
     l->job.done = worked;
-    l->port->lookups++;
-    list_push_back(&l->port->looking, &l->link);
-    loop_job(egress_loop(t->port->all), &l->job);
+    list_push_back(egress_lookups(l->all), &l->link);
+    loop_job(egress_loop(l->all), &l->job);
     return l;
 }
 
@@ -72,13 +69,7 @@ void lookup_forget(struct lookup *l)
     l->tunnel = NULL;
 }
 
-void lookups_leave(struct port *p)
+const char *lookup_endpoint(const struct list *link)
 {
-    list_each_safe(i, &p->looking)
-    {
-        struct lookup *l = list_entry(i, struct lookup, link);
-
-        list_remove(i);
-        l->port = NULL;
-    }
+    return list_entry(link, struct lookup, link)->endpoint;
 }

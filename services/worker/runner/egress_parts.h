@@ -28,12 +28,11 @@ struct port {
     struct egress *all;
     uint64_t id;
     char endpoint[EGRESS_ENDPOINT_MAX + 1];
-    struct loop_fd door;             /* listens in the instance's network namespace */
-    struct loop_timer again;         /* set while there are no descriptors left to accept with */
-    struct list tunnels, waiting;    /* struct tunnel: all, and those whose name is still to be looked up */
-    struct list looking;             /* struct lookup: those that run */
-    unsigned open, surplus, lookups; /* tunnels; those that hear that they are too many; lookups that run */
-    unsigned told;                   /* of what was refused, in the window that began at told_ms */
+    struct loop_fd door;          /* listens in the instance's network namespace */
+    struct loop_timer again;      /* set while there are no descriptors left to accept with */
+    struct list tunnels, waiting; /* struct tunnel: all, and those whose name is still to be looked up */
+    unsigned open, surplus;       /* tunnels; those that hear that they are too many */
+    unsigned told;                /* of what was refused, in the window that began at told_ms */
     int64_t told_ms;
 };
 
@@ -50,11 +49,15 @@ void egress_count_closed(struct egress *e, uint64_t bytes_out, uint64_t bytes_in
 /* Counts it; and tells the worker, unless this port has been loud. */
 void egress_refused(struct port *p, bool allowed, const char *why);
 
+/* Lookups take long when a name's servers want them to: one endpoint's are a few at a time. */
+bool egress_may_look_up(const struct egress *e, const char *endpoint);
+struct list *egress_lookups(struct egress *e); /* struct lookup: those that run, also of ports that have been closed */
+void egress_looked_up(struct egress *e);       /* one is over: the next may begin */
+
 /* egress_port.c: takes 'fd' over. NULL: it cannot be watched. */
 struct port *port_open(struct egress *e, uint64_t id, const char *endpoint, int fd);
 void port_close(struct port *p);
-/* A lookup of it is over, or its tunnel is: the next may begin. */
-void port_look_up_next(struct port *p);
+void port_look_up_next(struct port *p); /* as many as may begin */
 
 /* egress_tunnel.c */
 struct tunnel {
@@ -78,7 +81,7 @@ void tunnel_close(struct tunnel *t);
 /* egress_lookup.c: what 'host' means, on a thread of its own; 'done' with the turn, unless it was forgotten. */
 typedef void lookup_done_fn(struct tunnel *t, const struct in6_addr *addresses, unsigned count, const char *why);
 struct lookup *lookup_start(struct tunnel *t, lookup_done_fn *done);
-void lookup_forget(struct lookup *l); /* it counts as its port's until it has really ended */
-void lookups_leave(struct port *p);   /* the port goes: those that run are nobody's */
+void lookup_forget(struct lookup *l); /* it counts as its endpoint's until it has really ended */
+const char *lookup_endpoint(const struct list *link);
 
 #endif

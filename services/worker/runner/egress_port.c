@@ -12,8 +12,6 @@
 
 /* Accepted in one turn. */
 #define AT_ONCE 16
-/* Names that are looked up at a time for one instance: each may hold a thread for long. */
-#define LOOKUPS 2
 /* To be told that they are too many, at a time; whoever comes then waits in the kernel. */
 #define SPARE    8
 #define PAUSE_MS 100
@@ -22,7 +20,7 @@ void port_look_up_next(struct port *p)
 {
     struct tunnel *t;
 
-    while (p->lookups < LOOKUPS && (t = list_first(&p->waiting, struct tunnel, wait)))
+    while (egress_may_look_up(p->all, p->endpoint) && (t = list_first(&p->waiting, struct tunnel, wait)))
         tunnel_look_up(t);
 }
 
@@ -70,7 +68,6 @@ struct port *port_open(struct egress *e, uint64_t id, const char *endpoint, int 
     p->again.fire = again;
     list_init(&p->tunnels);
     list_init(&p->waiting);
-    list_init(&p->looking);
     if (loop_fd_add(egress_loop(e), &p->door, EPOLLIN, &err) != PL_OK) {
         (void)close(fd);
         free(p);
@@ -85,7 +82,6 @@ void port_close(struct port *p)
 
     for (struct tunnel *t; (t = list_first(&p->tunnels, struct tunnel, link));)
         tunnel_close(t);
-    lookups_leave(p);
     loop_timer_clear(l, &p->again);
     loop_fd_remove(l, &p->door);
     pl_close_p(&p->door.fd);

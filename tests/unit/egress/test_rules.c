@@ -177,6 +177,17 @@ static void what_is_special(void **state)
         { "2002:7f00:1::", true },
         { "2002:a00:1::", false },
         { "::127.0.0.1", true },
+        { "::ffff:0:127.0.0.1", true },
+        { "::ffff:0:10.0.0.1", false },
+        { "64:ff9b:1::1", true },
+        { "64:ff9b:1:ffff:a9fe:a9fe::", true },
+        { "64:ff9b:2::1", false },
+        { "2001::4136:e378:8000:63bf:3fff:fdd2", true },
+        { "2001:1::1", false },
+        { "fd20:ce::254", true },
+        { "fd20:cf::254", false },
+        { "fd00:42::42", true },
+        { "fd00:43::42", false },
     };
 
     (void)state;

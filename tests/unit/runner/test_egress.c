@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -30,6 +31,30 @@ struct way {
     pid_t pid;
     int control;
 };
+
+/* In place of the C library's: a name that begins with "slow" is never found, all others are this machine. */
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **out)
+{
+    struct found {
+        struct addrinfo info;
+        struct sockaddr_in at;
+    } *f = calloc(1, sizeof(*f));
+
+    (void)service, (void)hints;
+    if (!f)
+        return EAI_MEMORY;
+    while (strncmp(name, "slow", 4) == 0)
+        (void)poll(NULL, 0, PATIENCE_MS);
+    f->at = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    f->info.ai_addr = (struct sockaddr *)&f->at;
+    *out = &f->info;
+    return 0;
+}
+
+void freeaddrinfo(struct addrinfo *list)
+{
+    free(list);
+}
 
 static struct sockaddr_in here(uint16_t port)
 {
@@ -118,20 +143,33 @@ static void wait_for(int fd)
     assert_int_equal(poll(&p, 1, PATIENCE_MS), 1);
 }
 
-/* Asks for a tunnel; the status of the answer. */
-static int ask(int fd, uint16_t server)
+static void send_connect(int fd, const char *host, uint16_t server)
 {
     char text[512];
-    int n = snprintf(text, sizeof(text), "CONNECT 127.0.0.1:%u HTTP/1.1\r\n\r\n", server), status;
-    ssize_t got;
+    int n = snprintf(text, sizeof(text), "CONNECT %s:%u HTTP/1.1\r\n\r\n", host, server);
 
     assert_int_equal(send(fd, text, (size_t)n, MSG_NOSIGNAL), n);
+}
+
+static int status_of(int fd)
+{
+    char text[512];
+    int status;
+    ssize_t got;
+
     wait_for(fd);
     got = recv(fd, text, sizeof(text) - 1, 0);
     assert_true(got > 0);
     text[got] = '\0';
     assert_int_equal(sscanf(text, "HTTP/1.1 %d", &status), 1);
     return status;
+}
+
+/* Asks for a tunnel; the status of the answer. */
+static int ask(int fd, uint16_t server)
+{
+    send_connect(fd, "127.0.0.1", server);
+    return status_of(fd);
 }
 
 static int taken(int listener)
@@ -256,11 +294,44 @@ static void descriptors_are_shared(void **state)
     close(outside);
 }
 
+/* However many instances an endpoint has, and whether its names are found or not: others' names are looked up. */
+static void lookups_are_shared(void **state)
+{
+    uint16_t ports[13], server_port;
+    int doors[13], outside = listening(&server_port), slow[24], quick;
+    char rules[64];
+    struct way w;
+
+    (void)state;
+    (void)snprintf(rules, sizeof(rules), "*=127.0.0.1:%u\n*=*.test:%u\n", server_port, server_port);
+    w = start(rules, 256);
+    for (uint64_t i = 0; i < 13; i++) {
+        doors[i] = listening(&ports[i]);
+        order(&w, EGRESS_OPEN, i + 1, i < 12 ? "greedy" : "modest", doors[i]);
+    }
+    for (unsigned i = 0; i < 24; i++)
+        send_connect(slow[i] = reach(ports[i % 12]), "slow.test", server_port);
+    /* Some of them go, which ends no lookup that runs. */
+    for (uint64_t i = 0; i < 6; i++)
+        order(&w, EGRESS_CLOSE, i + 1, "", -1);
+    quick = reach(ports[12]);
+    send_connect(quick, "quick.test", server_port);
+    assert_int_equal(status_of(quick), 200);
+    for (unsigned i = 0; i < 24; i++)
+        close(slow[i]);
+    for (unsigned i = 0; i < 13; i++)
+        close(doors[i]);
+    close(quick);
+    stop(&w);
+    close(outside);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_server_that_resets_what_nobody_reads),
         cmocka_unit_test(descriptors_are_shared),
+        cmocka_unit_test(lookups_are_shared),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
