@@ -58,6 +58,7 @@ struct network {
     struct network_port *ports;
     struct list todo;
     struct tool_run run;
+    struct seat *seat;      /* its control groups; NULL: none */
     bool running;           /* there is a process, or one is being made */
     struct loop_fd control; /* -1: none */
     struct loop_timer restart;
@@ -302,7 +303,9 @@ static void ended(struct tool_run *r, const struct tool_end *e)
     struct network *n = PL_CONTAINER(r, struct network, run);
     struct network_port *p, *next;
 
-    log_error("network_process_died", LOG_STR("how", e->err ? e->err->message : e->how), LOG_STR("line", e->words));
+    log_error("network_process_died", LOG_STR("how", e->err ? e->err->message : e->how), LOG_STR("line", e->words),
+              LOG_BOOL("over_memory", spawn_over(n->o.spawner, n->seat)));
+    n->seat = NULL;
     n->running = false;
     metrics_set(n->o.stats->network_connections, 0);
     if (n->control.fd >= 0)
@@ -346,7 +349,8 @@ static void begin(struct network *n)
     if (loop_fd_add(n->loop, &n->control, EPOLLIN, &err) != PL_OK) {
         (void)close(pair[1]);
         pl_close_p(&n->control.fd);
-    } else if (spawn_egress(n->o.spawner, pair[1], tool_run_made, &n->run, &n->run.making, &err) == PL_OK) {
+    } else if (spawn_egress(n->o.spawner, pair[1], n->o.memory_size_mb, tool_run_made, &n->run, &n->run.making,
+                            &n->seat, &err) == PL_OK) {
         n->running = true;
         (void)send_rules(n); /* nothing is in front of them, and they fit */
         flush(n);
@@ -444,6 +448,7 @@ static void end_process(struct network *n)
     loop_timer_clear(n->loop, &n->run.timer);
     loop_timer_clear(n->loop, &n->run.gone);
     pl_close_p(&n->run.log_fd);
+    (void)spawn_over(n->o.spawner, pl_take(n->seat));
 }
 
 void network_free(struct network *n)

@@ -34,6 +34,7 @@ struct worker_stats;
 struct network_options {
     const struct config_strings *allow; /* checked; not kept */
     int64_t connections;                /* at a time, of one instance */
+    int memory_size_mb;                 /* of the process, and with it its CPU */
     int64_t idle_ms;                    /* a connection ends after so long without a byte */
     struct spawner *spawner;
     struct worker_stats *stats;

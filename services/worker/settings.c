@@ -90,6 +90,10 @@ const struct config_row worker_config_rows[] = {
         "name, *.SUFFIX, an address or *, PORT a number or *; empty for nothing"),
     CONFIG_INT(struct worker_config, network_connections, "network.connections", "64", 1, 1024,
                "most connections to the outside of one instance at a time"),
+    CONFIG_INT(
+        struct worker_config, network_memory_mb, "network.memory_size_mb", "1024", 256, 65536,
+        "MB, of the process through which all instances reach the outside; it has a core for each 1769 of them, as "
+        "instances do"),
     CONFIG_DURATION(struct worker_config, network_idle_ms, "network.idle", "5m", 1 * CONFIG_SECOND_MS, CONFIG_DAY_MS,
                     "a connection to the outside ends after so long without a byte"),
     CONFIG_BOOL(struct worker_config, allow_http, "allow_http", "false",

@@ -40,7 +40,7 @@ struct worker_config {
     bool http_enabled;
     int64_t http_stop_grace_ms;
     struct config_strings network_allow;
-    int64_t network_connections, network_idle_ms;
+    int64_t network_connections, network_idle_ms, network_memory_mb;
     struct config_strings http_folders;
     bool allow_http;
     struct config_strings file_roots;

@@ -264,6 +264,11 @@ struct loop *spawner_loop(const struct spawner *s)
     return s->loop;
 }
 
+struct seats *spawner_seats(const struct spawner *s)
+{
+    return s->seats;
+}
+
 struct sandbox_plan spawner_plan(const struct spawner *s, enum sandbox_profile profile)
 {
     return plan_for(s, profile);

@@ -128,9 +128,11 @@ struct spawn_compile_spec {
 PL_MUST_CHECK enum pl_code spawn_compile(struct spawner *s, const struct spawn_compile_spec *spec,
                                          spawn_tool_made_fn *made, void *arg, struct spawn_tool **out,
                                          struct pl_err *err);
-/* `pilotlight-runner egress`, which has the host's network; its orders come by 'control', which is taken over. */
-PL_MUST_CHECK enum pl_code spawn_egress(struct spawner *s, int control, spawn_tool_made_fn *made, void *arg,
-                                        struct spawn_tool **out, struct pl_err *err);
+/* `pilotlight-runner egress`, which has the host's network; its orders come by 'control', which is taken over. Its
+ * memory, and with it its share of the CPU, is limited like an instance's: what it does for all of them is bounded.
+ * '*out_seat', to be given to spawn_over(), may be NULL: without control groups it limits its memory itself. */
+PL_MUST_CHECK enum pl_code spawn_egress(struct spawner *s, int control, int memory_size_mb, spawn_tool_made_fn *made,
+                                        void *arg, struct spawn_tool **out, struct seat **out_seat, struct pl_err *err);
 /* NULL, or why no instance of this host, or of this runtime, can be let out. */
 const char *spawn_why_no_network(const struct spawner *s, const char *runtime);
 

@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "child.h"
 #include "loop/loop.h"
+#include "seats.h"
 #include "spawner_parts.h"
 #include "zygote.h"
 
@@ -21,14 +22,15 @@
 #include <unistd.h>
 
 #define MAX_ARGUMENTS    10
+#define FIXED_FDS        2 /* channel and log */
 #define MIB              ((int64_t)1 << 20)
 #define UNPACK_MEMORY_MB 512
 /* A model of JSON takes XGBoost about seven times its size, and 6 GB are an instance's largest memory size. */
 #define COMPILE_MEMORY_MB 6144
 /* What comes out is bounded by what goes in; this only stops a compiler that has lost its mind. */
 #define COMPILE_FILE_MB 2048
-/* Some thousand connections, and the stacks of those who look up names. */
-#define EGRESS_MEMORY_MB 512
+/* Threads: its own, and those who look up names. */
+#define EGRESS_PROCESSES 32
 
 struct spawn_tool {
     struct loop *loop;
@@ -146,7 +148,7 @@ static void begin(struct spawn_tool *t, const char *name, int channel, int log, 
 {
     t->ask.fds[0] = channel;
     t->ask.fds[1] = log;
-    t->ask.fd_count = 2;
+    t->ask.fd_count = FIXED_FDS + t->ask.request.cgroup_count;
     t->ask.request.rlimit_mb = PL_SANITIZED ? 0 : memory_mb;
     t->ask.request.file_limit_mb = (uint32_t)file_mb;
     t->zygote = zygote_new(t->loop, name, t->argv, &t->plan);
@@ -214,19 +216,36 @@ enum pl_code spawn_compile(struct spawner *s, const struct spawn_compile_spec *s
     return PL_OK;
 }
 
+/* It enters its control groups by itself, before it locks itself in. False: with errno. */
+static bool seat_tool(struct spawn_tool *t, struct seat *seat, int memory_size_mb)
+{
+    int count = 0;
+
+    if (seat && (!seat_limit(seat, memory_size_mb) || (count = seat_entrances(seat, t->ask.fds + FIXED_FDS)) < 0))
+        return false;
+    t->ask.request.cgroup_count = (uint32_t)count;
+    return true;
+}
+
 /* All of the sandbox but the network namespace. */
-enum pl_code spawn_egress(struct spawner *s, int control, spawn_tool_made_fn *made, void *arg, struct spawn_tool **out,
-                          struct pl_err *err)
+enum pl_code spawn_egress(struct spawner *s, int control, int memory_size_mb, spawn_tool_made_fn *made, void *arg,
+                          struct spawn_tool **out, struct seat **out_seat, struct pl_err *err)
 {
     struct spawn_tool *t = tool_new(s, SANDBOX_EGRESS, "", made, arg);
+    struct seat *seat = seats_take(spawner_seats(s), EGRESS_PROCESSES);
+    bool limited = seat && seat_limits_memory(seat);
     int log = -1;
 
     t->plan.features &= ~SANDBOX_BIT(NET_NS);
-    if (!make_log(t, &log))
-        return not_begun(t, control, log, "lead instances to the network", err);
+    if (!make_log(t, &log) || !seat_tool(t, seat, memory_size_mb)) {
+        (void)not_begun(t, control, log, "lead instances to the network", err);
+        seats_give(spawner_seats(s), seat);
+        return err->code;
+    }
     memcpy(t->argv, (char *[]){ pl_strdup(spawner_runner(s)), (char *)"zygote", (char *)"egress", NULL },
            4 * sizeof(t->argv[0]));
-    begin(t, "egress", control, log, EGRESS_MEMORY_MB, 0);
+    begin(t, "egress", control, log, limited ? 0 : (unsigned)memory_size_mb, 0);
     *out = t;
+    *out_seat = seat;
     return PL_OK;
 }

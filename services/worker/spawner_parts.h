@@ -5,10 +5,12 @@
 #include "sandbox/plan.h"
 
 struct loop;
+struct seats;
 struct spawner;
 
 const char *spawner_runner(const struct spawner *s);
 struct loop *spawner_loop(const struct spawner *s);
+struct seats *spawner_seats(const struct spawner *s);
 /* For a process of this profile; folders are the caller's to fill in. */
 struct sandbox_plan spawner_plan(const struct spawner *s, enum sandbox_profile profile);
 

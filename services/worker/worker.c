@@ -334,6 +334,7 @@ static enum pl_code start_instances(struct worker *w, const struct worker_config
     struct network_options network = { .allow = &c->network_allow,
                                        .connections = c->network_connections,
                                        .idle_ms = c->network_idle_ms,
+                                       .memory_size_mb = (int)c->network_memory_mb,
                                        .spawner = w->spawner,
                                        .stats = &w->stats };
     struct instances_observer observer = {

@@ -106,7 +106,7 @@ def outside():
 def up(tmp_path_factory, outside):
     allowed = [f"free*=127.0.0.1:{outside}", f"free*=localhost:{outside + 1}", "free*=no-such-name.invalid:80", "wide=*:*"]
     running = suite.Up(tmp_path_factory.mktemp("up"), "--set", "router.keep_alive=60s", "--set", f"worker.network.allow={','.join(allowed)}",
-                       "--set", "worker.network.connections=4", "--set", "worker.network.idle=8s").start()
+                       "--set", "worker.network.connections=4", "--set", "worker.network.memory_size_mb=600", "--set", "worker.network.idle=8s").start()
     yield running
     code = running.stop()
     assert code == 0, f"pilotlight up ended with {code}:\n{running.program.tail()}\n{running.logs()}"
@@ -285,6 +285,24 @@ def test_an_instance_is_as_locked_in_as_before(up, free):
     assert re.search(r"^Uid:\s+(\d+)", status, re.M)[1] != re.search(r"^Uid:\s+(\d+)", own, re.M)[1]
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="needs control groups")
+def test_what_it_costs_is_bounded(up, free, outside):
+    """Memory and CPU of the process that works for all of them are limited by control groups of its own, as an instance's are."""
+    groups = dict(line.split(":")[1:] for line in pathlib.Path(f"/proc/{egress(up)[0]}/cgroup").read_text().splitlines())
+    others = dict(line.split(":")[1:] for line in pathlib.Path(f"/proc/{up.pid('worker')}/cgroup").read_text().splitlines())
+    for controller, name, limit in [("memory", "memory.limit_in_bytes", 600 << 20), ("pids", "pids.max", 32)]:
+        if "pilotlight" not in groups.get(controller, ""):
+            pytest.skip("this host has no control groups of version 1")
+        assert groups[controller] != others[controller]
+        assert int(pathlib.Path(f"/sys/fs/cgroup/{controller}{groups[controller]}/{name}").read_text()) == limit
+    cpu = next(pathlib.Path(f"/sys/fs/cgroup/cpu{path}") for controllers, path in groups.items() if "cpu" in controllers.split(","))
+    quota, period = (int((cpu / f"cpu.cfs_{what}_us").read_text()) for what in ("quota", "period"))
+    assert abs(quota / period - 600 / 1769) < 0.01
+    before = int((cpu / "cpuacct.usage").read_text()) if (cpu / "cpuacct.usage").exists() else None
+    assert free(f"len(get('http://127.0.0.1:{outside}/large')[1])") == 4 << 20
+    assert before is None or int((cpu / "cpuacct.usage").read_text()) > before
+
+
 @pytest.mark.parametrize("call", ["ptrace(0, 0, 0, 0)", "unshare(0x40000000)", "setns(3, 0)", "mount(b'none', b'/tmp', b'tmpfs', 0, None)"])
 def test_nor_may_it_do_more(free, call):
     with pytest.raises(grpc.RpcError) as ended:
@@ -300,11 +318,13 @@ def test_a_template_is_refused(up, serve):
 
 
 def test_the_process_dies(up, free, outside):
-    """The next one gets the sockets of all instances that live."""
+    """The next one gets the sockets of all instances that live, and the same limits."""
     free("1")
     old = egress(up)[0]
+    groups = pathlib.Path(f"/proc/{old}/cgroup").read_text()
     os.kill(old, signal.SIGKILL)
     wait_until(lambda: egress(up) and egress(up) != [old], "there is another")
+    assert pathlib.Path(f"/proc/{egress(up)[0]}/cgroup").read_text().count("pilotlight") == groups.count("pilotlight")
     instances = [one.id for one in up.instances("free")]
     assert free(f"get('http://127.0.0.1:{outside}/again')")[0] == 200 and [one.id for one in up.instances("free")] == instances
 

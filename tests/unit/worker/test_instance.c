@@ -123,10 +123,10 @@ const char *spawn_why_no_network(const struct spawner *s, const char *runtime)
     return "it has none";
 }
 
-enum pl_code spawn_egress(struct spawner *s, int control, spawn_tool_made_fn *made, void *arg, struct spawn_tool **out,
-                          struct pl_err *e)
+enum pl_code spawn_egress(struct spawner *s, int control, int memory_size_mb, spawn_tool_made_fn *made, void *arg,
+                          struct spawn_tool **out, struct seat **out_seat, struct pl_err *e)
 {
-    (void)s, (void)control, (void)made, (void)arg, (void)out;
+    (void)s, (void)control, (void)memory_size_mb, (void)made, (void)arg, (void)out, (void)out_seat;
     return pl_fail(e, PL_UNAVAILABLE, NULL, "it has none");
 }
 
