@@ -12,6 +12,7 @@
 #include "validate.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -67,13 +68,40 @@ static enum pl_code need_target(struct store *s, const char *endpoint, const cha
 
 /* ---- targets ---- */
 
-static bool take_created(void *arg, const struct store_target *t)
+static bool take_target(void *arg, const struct store_target *t)
 {
-    Pilotlight__V1__ScalingTarget *m = pilotlight__v1__scaling_target__unpack(NULL, t->body_len, t->body);
-    if (m)
-        *(int64_t *)arg = m->created_at_unix_ms;
-    record_free(m);
+    *(Pilotlight__V1__ScalingTarget **)arg = pilotlight__v1__scaling_target__unpack(NULL, t->body_len, t->body);
     return false;
+}
+
+/* Puts into 't' what the target has of a field already; 'before' NULL: it is new. */
+static enum pl_code keep(const char *name, const Pilotlight__V1__ScalingTarget *before,
+                         Pilotlight__V1__ScalingTarget *t, struct pl_err *err)
+{
+#define FIELD_OF_TARGET(name) #name, offsetof(Pilotlight__V1__ScalingTarget, name)
+    static const struct {
+        const char *name;
+        size_t at; /* numbers and flags are of one size */
+        bool needed;
+    } fields[] = {
+        { FIELD_OF_TARGET(min_capacity), true },         { FIELD_OF_TARGET(max_capacity), true },
+        { FIELD_OF_TARGET(scale_in_suspended), false },  { FIELD_OF_TARGET(scale_out_suspended), false },
+        { FIELD_OF_TARGET(schedules_suspended), false },
+    };
+#undef FIELD_OF_TARGET
+    static const Pilotlight__V1__ScalingTarget fresh = PILOTLIGHT__V1__SCALING_TARGET__INIT;
+    _Static_assert(sizeof(t->min_capacity) == sizeof(t->scale_in_suspended), "fields that can be kept");
+    for (size_t i = 0; i < PL_COUNT(fields); i++) {
+        if (strcmp(fields[i].name, name) != 0)
+            continue;
+        if (fields[i].needed && !before)
+            return pl_fail(err, PL_INVALID, "kept_fields",
+                           "target.%s is missing: a target that is new must have min_capacity and max_capacity", name);
+        memcpy((char *)t + fields[i].at, (const char *)(before ? before : &fresh) + fields[i].at,
+               sizeof(t->min_capacity));
+        return PL_OK;
+    }
+    return pl_fail(err, PL_INVALID, "kept_fields", "kept_fields has \"%.64s\": no such field can be kept", name);
 }
 
 static enum pl_code put_target(struct store *s, const Pilotlight__V1__ScalingTarget *t, struct pl_err *err)
@@ -86,27 +114,31 @@ static enum pl_code put_target(struct store *s, const Pilotlight__V1__ScalingTar
     return store_target_put(s, &row, err);
 }
 
-enum pl_code scaling_put_target(struct store *s, const struct limits *l, const Pilotlight__V1__ScalingTarget *t,
-                                int64_t wall_ms, Pilotlight__V1__ScalingTarget **out, struct pl_err *err)
+enum pl_code scaling_put_target(struct store *s, const struct limits *l,
+                                const Pilotlight__V1__PutScalingTargetRequest *r, int64_t wall_ms,
+                                Pilotlight__V1__ScalingTarget **out, struct pl_err *err)
 {
     int32_t capacity, most;
-    pl_cleanup(record_free_p) Pilotlight__V1__ScalingTarget *made = NULL;
+    pl_cleanup(record_free_p) Pilotlight__V1__ScalingTarget *made = NULL, *before = NULL;
     pl_cleanup(store_end) struct store_tx tx = { 0 };
-    if (!t)
+    if (!r->target)
         return pl_fail(err, PL_INVALID, "target", "target is missing: the request must carry one");
-    TRY(check_names(l, t->endpoint_name, t->variant_name, err));
+    TRY(check_names(l, r->target->endpoint_name, r->target->variant_name, err));
     TRY(store_begin(&tx, s, err));
-    TRY(scaling_capacity(s, t->endpoint_name, t->variant_name, &capacity, &most, err));
-    if (t->min_capacity < 0 || t->min_capacity > t->max_capacity)
+    TRY(scaling_capacity(s, r->target->endpoint_name, r->target->variant_name, &capacity, &most, err));
+    TRY(store_targets_list(s, r->target->endpoint_name, r->target->variant_name, take_target, &before, err));
+    made = record_copy(&r->target->base);
+    for (size_t i = 0; i < r->n_kept_fields; i++)
+        TRY(keep(r->kept_fields[i], before, made, err));
+    if (made->min_capacity < 0 || made->min_capacity > made->max_capacity)
         return pl_fail(err, PL_INVALID, "target.min_capacity",
-                       "target.min_capacity is %d: it must be 0 to max_capacity, %d", t->min_capacity, t->max_capacity);
-    if (t->max_capacity > most)
+                       "target.min_capacity is %d: it must be 0 to max_capacity, %d", made->min_capacity,
+                       made->max_capacity);
+    if (made->max_capacity > most)
         return pl_fail(err, PL_INVALID, "target.max_capacity",
                        "target.max_capacity is %d: it must be at most the variant's max concurrency, %d",
-                       t->max_capacity, most);
-    made = record_copy(&t->base);
-    made->created_at_unix_ms = wall_ms;
-    TRY(store_targets_list(s, t->endpoint_name, t->variant_name, take_created, &made->created_at_unix_ms, err));
+                       made->max_capacity, most);
+    made->created_at_unix_ms = before ? before->created_at_unix_ms : wall_ms;
     TRY(put_target(s, made, err));
     TRY(store_commit(&tx, err));
     *out = pl_take(made);

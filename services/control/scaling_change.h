@@ -16,7 +16,7 @@ struct limits;
 struct store;
 
 PL_MUST_CHECK enum pl_code scaling_put_target(struct store *s, const struct limits *l,
-                                              const Pilotlight__V1__ScalingTarget *t, int64_t wall_ms,
+                                              const Pilotlight__V1__PutScalingTargetRequest *r, int64_t wall_ms,
                                               Pilotlight__V1__ScalingTarget **out, struct pl_err *err);
 PL_MUST_CHECK enum pl_code scaling_delete_target(struct store *s, const char *endpoint, const char *variant,
                                                  struct pl_err *err);

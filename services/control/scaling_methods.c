@@ -17,7 +17,7 @@ CONTROL_HANDLER(put_scaling_target)
     struct control *c = service;
     struct pl_err err;
     pl_cleanup(record_free_p) Pilotlight__V1__ScalingTarget *t = NULL;
-    if (scaling_put_target(c->store, &c->limits, r->target, pl_wall_ms(), &t, &err) != PL_OK) {
+    if (scaling_put_target(c->store, &c->limits, r, pl_wall_ms(), &t, &err) != PL_OK) {
         rpc_fail(call, &err);
         return;
     }

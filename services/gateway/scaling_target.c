@@ -12,7 +12,7 @@ static char *target_arn(struct aws_call *c, const char *endpoint, const char *va
                    arena_format(c->arena, "scalable-target/%.22s", scaling_uuid(c, endpoint, variant, "target")));
 }
 
-/* ---- RegisterScalableTarget: what is not given stays, so the target is read first ---- */
+/* ---- RegisterScalableTarget: what is not given stays ---- */
 
 static void registered(struct aws_call *c, const struct pl_err *status, const void *reply)
 {
@@ -24,57 +24,58 @@ static void registered(struct aws_call *c, const struct pl_err *status, const vo
                                target_arn(c, r->target->endpoint_name, r->target->variant_name)));
 }
 
-static void set_capacity(const json_t *input, const char *member, int32_t *out)
+/* What the caller has not given is named, for control to keep. */
+struct registration {
+    Pilotlight__V1__ScalingTarget target;
+    char *kept[5];
+    size_t kept_count;
+};
+
+static void keep(struct registration *r, const char *field)
+{
+    r->kept[r->kept_count++] = (char *)(uintptr_t)field;
+}
+
+static void set_capacity(const json_t *input, const char *member, struct registration *r, const char *field,
+                         int32_t *out)
 {
     int64_t n;
     if (aws_integer(input, member, &n))
         *out = (int32_t)n;
-}
-
-static void put_target(struct aws_call *c, const Pilotlight__V1__ScalingTarget *before)
-{
-    const struct scaling_resource *resource = c->state;
-    const json_t *suspended = json_object_get(c->input, "SuspendedState");
-    Pilotlight__V1__PutScalingTargetRequest r = PILOTLIGHT__V1__PUT_SCALING_TARGET_REQUEST__INIT;
-    Pilotlight__V1__ScalingTarget t = PILOTLIGHT__V1__SCALING_TARGET__INIT;
-    if (before)
-        t = *before;
-    else if (!json_object_get(c->input, "MinCapacity") || !json_object_get(c->input, "MaxCapacity")) {
-        aws_fail(c, AWS_VALIDATION, "A scalable target that is new must have MinCapacity and MaxCapacity.");
-        return;
-    }
-    t.endpoint_name = resource->endpoint;
-    t.variant_name = resource->variant;
-    set_capacity(c->input, "MinCapacity", &t.min_capacity);
-    set_capacity(c->input, "MaxCapacity", &t.max_capacity);
-    t.scale_in_suspended = aws_bool(suspended, "DynamicScalingInSuspended", t.scale_in_suspended);
-    t.scale_out_suspended = aws_bool(suspended, "DynamicScalingOutSuspended", t.scale_out_suspended);
-    t.schedules_suspended = aws_bool(suspended, "ScheduledScalingSuspended", t.schedules_suspended);
-    r.target = &t;
-    upstream_send(c, UPSTREAM_CONTROL, UPSTREAM_V1("ScalingService", "PutScalingTarget"), &r.base,
-                  &pilotlight__v1__put_scaling_target_response__descriptor, registered);
-}
-
-static void found(struct aws_call *c, const struct pl_err *status, const void *reply)
-{
-    const Pilotlight__V1__ListScalingTargetsResponse *r = reply;
-    if (status->code != PL_OK)
-        aws_fail_upstream(c, status);
     else
-        put_target(c, r->n_targets > 0 ? r->targets[0] : NULL);
+        keep(r, field);
+}
+
+static void set_suspended(const json_t *suspended, const char *member, struct registration *r, const char *field,
+                          protobuf_c_boolean *out)
+{
+    if (json_object_get(suspended, member))
+        *out = aws_bool(suspended, member, false);
+    else
+        keep(r, field);
 }
 
 void scaling_register_target(struct aws_call *c)
 {
-    Pilotlight__V1__ListScalingTargetsRequest r = PILOTLIGHT__V1__LIST_SCALING_TARGETS_REQUEST__INIT;
-    struct scaling_resource *resource = ARENA_NEW(c->arena, struct scaling_resource);
-    c->state = resource;
-    if (!shape_check(c, &shape_scaling_register) || !scaling_resource(c, resource))
+    Pilotlight__V1__PutScalingTargetRequest request = PILOTLIGHT__V1__PUT_SCALING_TARGET_REQUEST__INIT;
+    const json_t *suspended = json_object_get(c->input, "SuspendedState");
+    struct registration r = { .target = PILOTLIGHT__V1__SCALING_TARGET__INIT };
+    Pilotlight__V1__ScalingTarget *t = &r.target;
+    struct scaling_resource resource;
+    if (!shape_check(c, &shape_scaling_register) || !scaling_resource(c, &resource))
         return;
-    r.endpoint_name = resource->endpoint;
-    r.variant_name = resource->variant;
-    upstream_send(c, UPSTREAM_CONTROL, UPSTREAM_V1("ScalingService", "ListScalingTargets"), &r.base,
-                  &pilotlight__v1__list_scaling_targets_response__descriptor, found);
+    t->endpoint_name = resource.endpoint;
+    t->variant_name = resource.variant;
+    set_capacity(c->input, "MinCapacity", &r, "min_capacity", &t->min_capacity);
+    set_capacity(c->input, "MaxCapacity", &r, "max_capacity", &t->max_capacity);
+    set_suspended(suspended, "DynamicScalingInSuspended", &r, "scale_in_suspended", &t->scale_in_suspended);
+    set_suspended(suspended, "DynamicScalingOutSuspended", &r, "scale_out_suspended", &t->scale_out_suspended);
+    set_suspended(suspended, "ScheduledScalingSuspended", &r, "schedules_suspended", &t->schedules_suspended);
+    request.target = t;
+    request.kept_fields = r.kept;
+    request.n_kept_fields = r.kept_count;
+    upstream_send(c, UPSTREAM_CONTROL, UPSTREAM_V1("ScalingService", "PutScalingTarget"), &request.base,
+                  &pilotlight__v1__put_scaling_target_response__descriptor, registered);
 }
 
 /* ---- the others ---- */

@@ -1,4 +1,5 @@
 """Application Auto Scaling with real clients: provisioned concurrency that follows use and the clock, and every error by its name."""
+import concurrent.futures
 import datetime
 import json
 import os
@@ -105,6 +106,18 @@ def test_a_target_with_every_member(scaling, target):
     assert now["SuspendedState"] == {"DynamicScalingInSuspended": True, "DynamicScalingOutSuspended": False, "ScheduledScalingSuspended": True}
     scaling.deregister_scalable_target(**target)
     assert scaling.describe_scalable_targets(ServiceNamespace="sagemaker", ResourceIds=[target["ResourceId"]])["ScalableTargets"] == []
+
+
+def test_registrations_at_once_lose_nothing(aws, scaling, target):
+    """Each gives one bound; the other's is not written back as it was read."""
+    other = Aws(aws.up).client("application-autoscaling")
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for i in range(20):
+            calls = [pool.submit(scaling.register_scalable_target, **target, MinCapacity=i % 3), pool.submit(other.register_scalable_target, **target, MaxCapacity=4 + i % 4)]
+            for call in calls:
+                call.result()
+            (now,) = scaling.describe_scalable_targets(ServiceNamespace="sagemaker", ResourceIds=[target["ResourceId"]])["ScalableTargets"]
+            assert (now["MinCapacity"], now["MaxCapacity"]) == (i % 3, 4 + i % 4)
 
 
 @pytest.mark.parametrize("change, code, text", [

@@ -151,12 +151,14 @@ static int tear_down(void **state)
 static void register_target(int32_t min, int32_t max)
 {
     Pilotlight__V1__ScalingTarget t = PILOTLIGHT__V1__SCALING_TARGET__INIT;
+    Pilotlight__V1__PutScalingTargetRequest r = PILOTLIGHT__V1__PUT_SCALING_TARGET_REQUEST__INIT;
     pl_cleanup(record_free_p) Pilotlight__V1__ScalingTarget *made = NULL;
     t.endpoint_name = TEXT("fraud");
     t.variant_name = TEXT("main");
     t.min_capacity = min;
     t.max_capacity = max;
-    assert_ok(scaling_put_target(w.store, &w.limits, &t, w.now_ms, &made, &err));
+    r.target = &t;
+    assert_ok(scaling_put_target(w.store, &w.limits, &r, w.now_ms, &made, &err));
     scaling_changed(w.scaling);
 }
 
@@ -316,21 +318,62 @@ static void test_all_goes_with_the_endpoint(void **state)
     assert_true(targets->n_targets == 0 && policies->n_policies == 0);
 }
 
+/* What is not given stays, whoever else writes meanwhile: it is not read by the caller. */
+static void test_what_is_not_given_stays(void **state)
+{
+    char *all_but_max[] = { TEXT("min_capacity"), TEXT("scale_in_suspended"), TEXT("scale_out_suspended"),
+                            TEXT("schedules_suspended") };
+    Pilotlight__V1__ScalingTarget t = PILOTLIGHT__V1__SCALING_TARGET__INIT, *made = NULL;
+    Pilotlight__V1__PutScalingTargetRequest r = PILOTLIGHT__V1__PUT_SCALING_TARGET_REQUEST__INIT;
+    (void)state;
+    t.endpoint_name = TEXT("fraud");
+    t.variant_name = TEXT("main");
+    t.max_capacity = 5;
+    r.target = &t;
+    r.kept_fields = all_but_max;
+    r.n_kept_fields = 4;
+    assert_int_equal(scaling_put_target(w.store, &w.limits, &r, NOW, &made, &err), PL_INVALID);
+    assert_string_equal(err.message,
+                        "target.min_capacity is missing: a target that is new must have min_capacity and max_capacity");
+    t.min_capacity = 2;
+    t.schedules_suspended = true;
+    r.n_kept_fields = 0;
+    assert_ok(scaling_put_target(w.store, &w.limits, &r, NOW, &made, &err));
+    record_free(made);
+    t = (Pilotlight__V1__ScalingTarget)PILOTLIGHT__V1__SCALING_TARGET__INIT;
+    t.endpoint_name = TEXT("fraud");
+    t.variant_name = TEXT("main");
+    t.max_capacity = 4;
+    r.n_kept_fields = 4;
+    assert_ok(scaling_put_target(w.store, &w.limits, &r, NOW + 1000, &made, &err));
+    assert_true(made->min_capacity == 2 && made->max_capacity == 4 && !made->scale_in_suspended &&
+                made->schedules_suspended);
+    assert_int_equal(made->created_at_unix_ms, NOW);
+    record_free(made);
+    t.max_capacity = 1; /* below what is kept */
+    assert_int_equal(scaling_put_target(w.store, &w.limits, &r, NOW, &made, &err), PL_INVALID);
+    all_but_max[0] = TEXT("endpoint_name");
+    assert_int_equal(scaling_put_target(w.store, &w.limits, &r, NOW, &made, &err), PL_INVALID);
+    assert_string_equal(err.field, "kept_fields");
+}
+
 static void test_refusals(void **state)
 {
     Pilotlight__V1__ScalingTarget t = PILOTLIGHT__V1__SCALING_TARGET__INIT, *made_t;
+    Pilotlight__V1__PutScalingTargetRequest r = PILOTLIGHT__V1__PUT_SCALING_TARGET_REQUEST__INIT;
     Pilotlight__V1__ScalingPolicy p = PILOTLIGHT__V1__SCALING_POLICY__INIT, *made_p;
     Pilotlight__V1__ScalingSchedule c = PILOTLIGHT__V1__SCALING_SCHEDULE__INIT, *made_c;
     (void)state;
     t.endpoint_name = p.endpoint_name = c.endpoint_name = TEXT("fraud");
     t.variant_name = p.variant_name = c.variant_name = TEXT("main");
+    r.target = &t;
     t.max_capacity = 11;
-    assert_int_equal(scaling_put_target(w.store, &w.limits, &t, NOW, &made_t, &err), PL_INVALID);
+    assert_int_equal(scaling_put_target(w.store, &w.limits, &r, NOW, &made_t, &err), PL_INVALID);
     assert_string_equal(err.field, "target.max_capacity");
     t.max_capacity = 1, t.min_capacity = 2;
-    assert_int_equal(scaling_put_target(w.store, &w.limits, &t, NOW, &made_t, &err), PL_INVALID);
+    assert_int_equal(scaling_put_target(w.store, &w.limits, &r, NOW, &made_t, &err), PL_INVALID);
     t.variant_name = TEXT("other");
-    assert_int_equal(scaling_put_target(w.store, &w.limits, &t, NOW, &made_t, &err), PL_NOT_FOUND);
+    assert_int_equal(scaling_put_target(w.store, &w.limits, &r, NOW, &made_t, &err), PL_NOT_FOUND);
     p.name = c.name = TEXT("x");
     p.target_value = 0.5;
     assert_int_equal(scaling_put_policy(w.store, &w.limits, &p, NOW, &made_p, &err), PL_NOT_FOUND); /* no target */
@@ -360,10 +403,15 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_rule),       T(test_bounds_hold_at_once),
-        T(test_a_policy_follows_the_load),     T(test_schedules_change_the_bounds),
-        T(test_while_the_endpoint_is_updated), T(test_what_cannot_be_done_is_noted),
-        T(test_all_goes_with_the_endpoint),    T(test_refusals),
+        cmocka_unit_test(test_the_rule),
+        T(test_bounds_hold_at_once),
+        T(test_what_is_not_given_stays),
+        T(test_a_policy_follows_the_load),
+        T(test_schedules_change_the_bounds),
+        T(test_while_the_endpoint_is_updated),
+        T(test_what_cannot_be_done_is_noted),
+        T(test_all_goes_with_the_endpoint),
+        T(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
