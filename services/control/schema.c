@@ -9,6 +9,7 @@
 EMBED(001);
 EMBED(002);
 EMBED(003);
+EMBED(004);
 
-const char *const schema_steps[] = { schema_001, schema_002, schema_003 };
+const char *const schema_steps[] = { schema_001, schema_002, schema_003, schema_004 };
 const int schema_step_count = sizeof(schema_steps) / sizeof(schema_steps[0]);

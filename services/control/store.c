@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "schema.h"
 #include "sql.h"
+#include "store_persistent.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -118,6 +119,8 @@ static enum pl_code migrate(struct store *s, struct pl_err *err)
         return pl_fail(err, PL_PRECONDITION, "database",
                        "the database has schema %lld, made by a newer release: this one knows up to %d", (long long)at,
                        schema_step_count);
+    if (at < schema_step_count && store_persistent_init(s, err) != PL_OK)
+        return err->code;
     for (; at < schema_step_count; at++)
         if (migrate_step(s, at, err) != PL_OK)
             return err->code;
