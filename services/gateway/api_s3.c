@@ -148,23 +148,6 @@ char *s3_quoted(struct arena *a, const char *etag)
     return arena_format(a, "\"%s\"", etag);
 }
 
-json_t *s3_kept_headers(struct aws_call *c)
-{
-    static const char *const kept[] = { "Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language",
-                                        "Expires" };
-    json_t *out = json_object();
-    size_t count;
-    const struct http_header *h = http_headers(c->http, &count);
-    for (size_t i = 0; i < count; i++) {
-        if (strncasecmp(h[i].name, "x-amz-meta-", 11) == 0)
-            json_object_set_new(out, h[i].name, json_string(h[i].value));
-        for (size_t k = 0; k < PL_COUNT(kept); k++)
-            if (strcasecmp(h[i].name, kept[k]) == 0 && strcasecmp(h[i].value, "aws-chunked") != 0)
-                json_object_set_new(out, kept[k], json_string(h[i].value));
-    }
-    return out;
-}
-
 /* ---- bucket and key ---- */
 
 /* "data.localhost:8080" -> "data", when s3.host is "localhost"; NULL: not virtual-host style. */
@@ -269,6 +252,8 @@ static void begin(struct aws_call *c)
                  "The gateway's buckets do not copy (x-amz-copy-source): put the object again.");
     else if (is_another_owner(c))
         aws_fail(c, AWS_DENIED, "The bucket has another owner than x-amz-expected-bucket-owner says.");
+    else if (!s3_check_headers(c))
+        return;
     else if (!s->operation->begin)
         http_read_body(c->http, (size_t)c->gateway->config->request_bytes, too_large);
     else if ((hash = payload_hash(c)) && auth_verify(c, hash))

@@ -113,6 +113,42 @@ bool bucket_name_valid(const char *name)
     return true;
 }
 
+static bool begins(const char *name, const char *prefix)
+{
+    return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+static bool ends(const char *name, const char *suffix)
+{
+    size_t n = strlen(name), k = strlen(suffix);
+    return n >= k && strcmp(name + n - k, suffix) == 0;
+}
+
+/* "1.2.3.4" */
+static bool is_address(const char *name)
+{
+    unsigned dots = 0;
+    for (const char *p = name; *p; p++) {
+        if (*p != '.' && (*p < '0' || *p > '9'))
+            return false;
+        dots += *p == '.';
+    }
+    return dots == 3;
+}
+
+bool bucket_name_allowed(const char *name)
+{
+    static const char *const prefixes[] = { "xn--", "sthree-", "amzn-s3-demo-" };
+    static const char *const suffixes[] = { "-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3" };
+    for (size_t i = 0; i < PL_COUNT(prefixes); i++)
+        if (begins(name, prefixes[i]))
+            return false;
+    for (size_t i = 0; i < PL_COUNT(suffixes); i++)
+        if (ends(name, suffixes[i]))
+            return false;
+    return bucket_name_valid(name) && !is_address(name) && !strstr(name, ".-") && !strstr(name, "-.");
+}
+
 /* Where a bucket of that name is, or would be. */
 static size_t place_of(const struct bucket_store *s, const char *name)
 {

@@ -51,7 +51,8 @@ bool bucket_charge(struct bucket_store *s, int64_t bytes);
 void bucket_refund(struct bucket_store *s, int64_t bytes);
 
 /* ---- buckets ---- */
-bool bucket_name_valid(const char *name);                             /* 3..63 of a-z 0-9 . - as S3 wants it */
+bool bucket_name_valid(const char *name);   /* 3..63 of a-z 0-9 . -, a letter or digit at both ends, no two dots */
+bool bucket_name_allowed(const char *name); /* for a new one: no address, and none of the names that S3 reserves */
 struct bucket *bucket_find(struct bucket_store *s, const char *name); /* NULL: none */
 PL_MUST_CHECK enum pl_code bucket_create(struct bucket_store *s, const char *name, struct pl_err *err);
 /* PL_PRECONDITION: not empty. */

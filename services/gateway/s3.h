@@ -3,6 +3,7 @@
  *
  *     api_s3.c      which bucket, key and operation; who may
  *     s3_bucket.c   buckets, lists           s3_put.c     PutObject and UploadPart: streams into an s3_sink
+ *     s3_headers.c  what headers ask for beside
  *     s3_get.c      GetObject, HeadObject    s3_upload.c  multipart uploads      s3_delete.c  DeleteObject(s)
  *
  * No versions, no ACLs, no policies, no copies: what asks for them is answered NotImplemented. */
@@ -54,6 +55,8 @@ void s3_fail_status(struct aws_call *c, const struct pl_err *status);
 char *s3_http_date(struct arena *a, int64_t unix_ms);
 char *s3_iso_date(struct arena *a, int64_t unix_ms);
 char *s3_quoted(struct arena *a, const char *etag);
+/* Nothing is asked for that there is not: ACLs, tags, locks, keys of one's own. False: answered. */
+bool s3_check_headers(struct aws_call *c);
 /* Headers that are kept with an object. */
 json_t *s3_kept_headers(struct aws_call *c);
 

@@ -59,6 +59,10 @@ void s3_create_bucket(struct aws_call *c)
 {
     const char *name = s3_call_of(c)->bucket;
     struct pl_err err;
+    if (!bucket_name_allowed(name)) {
+        s3_fail(c, 400, "InvalidBucketName", "The specified bucket is not valid.");
+        return;
+    }
     if (!is_configuration(c)) {
         s3_fail_xml(c);
         return;

@@ -84,6 +84,15 @@ def test_bucket_names_that_are_none(aws, path):
     assert status in (400, 403) and b"<Error>" in body
 
 
+@pytest.mark.parametrize("arguments, code, status", [
+    ({"Bucket": "1.2.3.4"}, "InvalidBucketName", 400), ({"Bucket": "xn--bucket"}, "InvalidBucketName", 400), ({"Bucket": "bucket-s3alias"}, "InvalidBucketName", 400),
+    ({"ACL": "public-read"}, "InvalidBucketAclWithObjectOwnership", 400), ({"GrantRead": "id=1"}, "InvalidBucketAclWithObjectOwnership", 400),
+    ({"ObjectLockEnabledForBucket": True}, "NotImplemented", 501), ({"ObjectOwnership": "ObjectWriter"}, "NotImplemented", 501)])
+def test_buckets_that_are_not_made(aws, arguments, code, status):
+    fails(aws.s3.create_bucket, code, status, **{"Bucket": "not-made", **arguments})
+    assert "not-made" not in [b["Name"] for b in aws.s3.list_buckets()["Buckets"]]
+
+
 # ---- objects ----
 
 @pytest.mark.parametrize("key", ["plain", "a/b/c", "with space+plus", "ü/日本", "../../etc/passwd", "a//b", "/lead", "%41", "x" * 1024, "~!@#$&*()'=:;,?"])
@@ -133,6 +142,33 @@ def test_what_an_object_carries(aws, bucket):
     fails(aws.s3.copy_object, "NotImplemented", 501, Bucket=bucket, Key="k2", CopySource=f"{bucket}/k")
     fails(aws.s3.put_object_acl, "NotImplemented", 501, Bucket=bucket, Key="k", ACL="private")
     assert aws.s3.get_object(Bucket=bucket, Key="k")["Body"].read() == body  # what failed changed nothing
+
+
+@pytest.mark.parametrize("asked, code, status", [
+    ({"ACL": "public-read"}, "AccessControlListNotSupported", 400), ({"GrantFullControl": "id=1"}, "AccessControlListNotSupported", 400),
+    ({"StorageClass": "GLACIER"}, "InvalidStorageClass", 400), ({"Tagging": "a=b"}, "NotImplemented", 501), ({"WebsiteRedirectLocation": "/x"}, "NotImplemented", 501),
+    ({"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": "2030-01-01"}, "InvalidRequest", 400), ({"ObjectLockLegalHoldStatus": "ON"}, "InvalidRequest", 400),
+    ({"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "key"}, "NotImplemented", 501), ({"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32}, None, 0),
+    ({"Metadata": {"m": "x" * 2048}}, "MetadataTooLarge", 400), ({"Metadata": {f"{i:010}": "x" * 50 for i in range(35)}}, "MetadataTooLarge", 400)])
+def test_what_objects_cannot_have_is_refused(aws, bucket, asked, code, status):
+    """Of whatever is put; nobody believes in what there is not."""
+    for put in (aws.s3.put_object, aws.s3.create_multipart_upload):
+        if code:
+            fails(put, code, status, Bucket=bucket, Key="k", **asked)
+        else:  # the client itself wants TLS for these
+            key = {f"x-amz-server-side-encryption-customer-{what}": "x" for what in ("algorithm", "key", "key-MD5")}
+            got, _, body = aws.request("PUT", f"/{bucket}/k", b"x", {**key, "x-amz-content-sha256": "UNSIGNED-PAYLOAD"}, service="s3")
+            assert got == 501 and b"<Code>NotImplemented</Code>" in body and b"x-amz-server-side-encryption-customer-" in body.lower()
+    fails(aws.s3.head_object, "404", 404, Bucket=bucket, Key="k")
+
+
+@pytest.mark.parametrize("asked", [{"ACL": "private"}, {"ACL": "bucket-owner-full-control"}, {"StorageClass": "STANDARD"}, {"Tagging": ""}, {"ServerSideEncryption": "AES256"},
+                                   {"ServerSideEncryption": "aws:kms", "BucketKeyEnabled": True}, {"Metadata": {"m": "x" * 2047}}])
+def test_what_asks_for_what_is_so_anyway(aws, bucket, asked):
+    """The SageMaker SDK asks for encryption with every upload. It is the disk's affair, so the answer does not say that it was done."""
+    assert "ServerSideEncryption" not in aws.s3.put_object(Bucket=bucket, Key="k", Body=b"x", **asked)
+    head = aws.s3.head_object(Bucket=bucket, Key="k")
+    assert "ServerSideEncryption" not in head and head["Metadata"] == asked.get("Metadata", {})
 
 
 def test_conditional_writes(aws, bucket):

@@ -75,6 +75,12 @@ static void names_of_buckets(void **state)
         assert_true(bucket_name_valid(good[i]));
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
         assert_false(bucket_name_valid(bad[i]));
+    static const char *const taken[] = { "1.2.3.4", "xn--abc", "sthree-x",    "amzn-s3-demo-b", "b-s3alias", "b--ol-s3",
+                                         "b.mrap",  "b--x-s3", "b--table-s3", "a.-b",           "a-.b",      "Abc" };
+    for (size_t i = 0; i < sizeof(taken) / sizeof(*taken); i++)
+        assert_false(bucket_name_allowed(taken[i]));
+    assert_true(bucket_name_allowed("1.2.3") && bucket_name_allowed("1.2.3.4a") &&
+                bucket_name_allowed("sagemaker-us-east-1-000000000000"));
 }
 
 static void objects_come_back(void **state)
