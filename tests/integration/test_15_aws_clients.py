@@ -3,6 +3,7 @@ import datetime
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -78,6 +79,37 @@ def test_the_command_line(aws, tmp_path, name):
 def test_errors_on_the_command_line(aws, arguments, code, text):
     done = aws.cli(*arguments)
     assert done.returncode in (254, 255) and f"({code})" in done.stderr and text in done.stderr
+
+
+def printed(value, text):
+    """What `aws` prints of what boto3 has."""
+    if isinstance(value, dict):
+        return isinstance(text, dict) and value.keys() == text.keys() and all(printed(value[key], text[key]) for key in value)
+    if isinstance(value, list):
+        return isinstance(text, list) and len(value) == len(text) and all(map(printed, value, text))
+    return datetime.datetime.fromisoformat(text) == value if isinstance(value, datetime.datetime) else value == text and type(value) is type(text)
+
+
+@pytest.fixture(scope="module")
+def stored(aws):
+    aws.s3.create_bucket(Bucket="printed")
+    aws.s3.put_object(Bucket="printed", Key="k", Body=b"x", Metadata={"a": "b"})
+
+
+@pytest.mark.parametrize("service, method, arguments", [
+    ("sagemaker", "describe_model", {"ModelName": "diabetes"}), ("sagemaker", "describe_endpoint", {"EndpointName": "diabetes"}),
+    ("sagemaker", "list_endpoint_configs", {"NameContains": "diabetes"}), ("cloudwatch", "describe_alarms", {}),
+    ("application-autoscaling", "describe_scalable_targets", {"ServiceNamespace": "sagemaker"}), ("s3api", "head_object", {"Bucket": "printed", "Key": "k"}),
+    ("s3api", "list_objects_v2", {"Bucket": "printed"}), ("sts", "get_caller_identity", {})])
+def test_the_command_line_prints_what_boto3_has(aws, diabetes, stored, service, method, arguments):
+    options = [word for name, value in arguments.items() for word in ("--" + re.sub("(?<=[a-z0-9])(?=[A-Z])", "-", name).lower(), value)]
+    done = aws.cli(service, method.replace("_", "-"), *options)
+    assert done.returncode == 0, done.stderr
+    value = getattr(aws.client(service.removesuffix("api")), method)(**arguments)
+    text = json.loads(done.stdout)
+    for told in ("ResponseMetadata", "IsTruncated", "KeyCount", "Name", "MaxKeys", "Prefix", "EncodingType"):  # of pages, which `aws` puts together
+        value.pop(told, None), text.pop(told, None)
+    assert printed(value, {key: inner for key, inner in text.items() if key != "RequestCharged"}), (value, text)
 
 
 # ---- JavaScript ----
