@@ -21,6 +21,19 @@ bool pl_utf8_valid(const char *s, size_t n)
     return true;
 }
 
+void pl_utf8_clean(char *s, size_t n)
+{
+    while (n > 0) {
+        size_t step = utf8_step(s, n);
+        if (step == 0) {
+            *s = '?';
+            step = 1;
+        }
+        s += step;
+        n -= step;
+    }
+}
+
 /* The digits at the front of '*s', at least one; moves '*s' behind them. */
 static bool digits(const char **s, uint64_t *out)
 {

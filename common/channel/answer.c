@@ -1,6 +1,7 @@
 #include "channel/answer.h"
 
 #include "base/text.h"
+#include "frame/frame.h"
 #include "wire/wire.h"
 
 #include <string.h>
@@ -22,25 +23,24 @@ static bool printable(const uint8_t *s, size_t n)
     return true;
 }
 
-/* ---- RESULT ---- */
+/* ---- RESULT, ERROR ---- */
 
 enum { RESULT_BODY = 1, RESULT_CONTENT_TYPE = 2, RESULT_ATTRIBUTES = 4, RESULT_STATUS = 5 };
 
+static bool is_text(const struct wire_field *f)
+{
+    return f->type == WIRE_BYTES && f->len <= ANSWER_MAX_TEXT && printable(f->bytes, f->len);
+}
+
 static const char *result_field_wrong(const struct wire_field *f)
 {
-    bool bytes = f->type == WIRE_BYTES;
-
     switch (f->number) {
     case RESULT_BODY:
-        return bytes ? NULL : "its result's body is not bytes";
+        return f->type == WIRE_BYTES ? NULL : "its result's body is not bytes";
     case RESULT_CONTENT_TYPE:
-        return bytes && f->len <= ANSWER_MAX_TEXT && printable(f->bytes, f->len)
-                   ? NULL
-                   : "its result's content type is not printable ASCII of at most 1024 bytes";
+        return is_text(f) ? NULL : "its result's content type is not printable ASCII of at most 1024 bytes";
     case RESULT_ATTRIBUTES:
-        return bytes && f->len <= ANSWER_MAX_TEXT && printable(f->bytes, f->len)
-                   ? NULL
-                   : "its result's custom attributes are not printable ASCII of at most 1024 bytes";
+        return is_text(f) ? NULL : "its result's custom attributes are not printable ASCII of at most 1024 bytes";
     case RESULT_STATUS:
         return f->type == WIRE_VARINT && f->value >= 200 && f->value <= 299 ? NULL
                                                                             : "its result's status is not 200..299";
@@ -70,7 +70,34 @@ enum answer_verdict answer_check_result(const uint8_t *payload, size_t len, cons
     return too_large ? ANSWER_TOO_LARGE : ANSWER_GOOD;
 }
 
-/* ---- FAILED, ERROR ---- */
+static bool error_field_good(const struct wire_field *f)
+{
+    if (f->number == RESULT_STATUS)
+        return f->type == WIRE_VARINT && f->value >= STATUS_MIN && f->value <= STATUS_MAX;
+    if (f->number == RESULT_BODY)
+        return f->type == WIRE_BYTES && f->len <= FRAME_MAX_ERROR;
+    return (f->number == RESULT_CONTENT_TYPE || f->number == RESULT_ATTRIBUTES) && is_text(f);
+}
+
+bool answer_check_error(const uint8_t *payload, size_t len, const char **out_why)
+{
+    struct wire_reader r;
+    struct iovec span;
+    struct wire_field f;
+    bool has_status = false;
+
+    wire_read_flat(&r, &span, payload, len);
+    while (wire_next(&r, &f)) {
+        if (!error_field_good(&f))
+            return lie(out_why, "its error has a field, a size or a status that errors do not have");
+        has_status |= f.number == RESULT_STATUS;
+    }
+    if (r.malformed)
+        return lie(out_why, "its error is no protobuf message");
+    return has_status || lie(out_why, "its error has no status");
+}
+
+/* ---- FAILED ---- */
 
 bool answer_read_error(const uint8_t *payload, size_t len, struct pl_err *out, const char **out_why)
 {

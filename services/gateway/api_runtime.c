@@ -226,6 +226,12 @@ static void answered(struct aws_call *c, const struct pl_err *status, struct rpc
         aws_fail(c, AWS_INTERNAL, "the router's answer is malformed");
         return;
     }
+    set_timings(c, &a.timings);
+    if (a.model_status >= 400) {
+        runtime_fail_model(c, (int)a.model_status, a.body);
+        rpc_bytes_unref(a.body);
+        return;
+    }
     if ((int64_t)rpc_bytes_len(a.body) > c->gateway->config->payload_bytes) {
         runtime_answer_too_large(c, rpc_bytes_len(a.body));
         rpc_bytes_unref(a.body);
@@ -235,7 +241,6 @@ static void answered(struct aws_call *c, const struct pl_err *status, struct rpc
         http_set_header(c->http, "x-Amzn-Invoked-Production-Variant", a.variant);
     if (*a.custom_attributes)
         http_set_header(c->http, "X-Amzn-SageMaker-Custom-Attributes", a.custom_attributes);
-    set_timings(c, &a.timings);
     if (call->operation == RUNTIME_STREAM)
         answer_stream(c, &a);
     else

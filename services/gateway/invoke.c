@@ -19,6 +19,7 @@ enum request_field { /* pilotlight.v1.InvokeRequest */
                      REQUEST_CUSTOM_ATTRIBUTES = 5,
                      REQUEST_INFERENCE_ID = 6,
                      REQUEST_TARGET_VARIANT = 7,
+                     REQUEST_ERROR_AS_RESPONSE = 8, /* always: OriginalMessage is all that the model said */
 };
 enum response_field { /* pilotlight.v1.InvokeResponse */
                       RESPONSE_BODY = 1,
@@ -47,13 +48,14 @@ static uint8_t *put_head(uint8_t *at, const struct invoke_call *c)
     at = put_text(at, REQUEST_CUSTOM_ATTRIBUTES, c->custom_attributes);
     at = put_text(at, REQUEST_INFERENCE_ID, c->inference_id);
     at = put_text(at, REQUEST_TARGET_VARIANT, c->target_variant);
+    at = wire_put_varint(at, REQUEST_ERROR_AS_RESPONSE, 1);
     return wire_put_header(at, REQUEST_BODY, c->body_len);
 }
 
 struct rpc_bytes *invoke_request(const struct invoke_call *c)
 {
     bool copy = c->body_len < COPY_BELOW;
-    size_t room = WIRE_MAX_HEADER + text_room(c->endpoint) + text_room(c->content_type) + text_room(c->accept) +
+    size_t room = 2 * WIRE_MAX_HEADER + text_room(c->endpoint) + text_room(c->content_type) + text_room(c->accept) +
                   text_room(c->custom_attributes) + text_room(c->inference_id) + text_room(c->target_variant);
     uint8_t *head = pl_new0(1, room + (copy ? c->body_len : 0)), *end = put_head(head, c);
     if (copy) {

@@ -7,6 +7,8 @@
 
 enum runtime_operation { RUNTIME_INVOKE, RUNTIME_STREAM, RUNTIME_ASYNC };
 
+struct rpc_bytes;
+
 struct runtime_call {
     enum runtime_operation operation;
     const char *endpoint;
@@ -15,6 +17,8 @@ struct runtime_call {
 /* A router's refusal in the runtime's names and AWS's sentences. */
 void runtime_fail(struct aws_call *c, const struct pl_err *err);
 void runtime_answer_too_large(struct aws_call *c, size_t bytes);
+/* An error of the model's own, and all that it said. */
+void runtime_fail_model(struct aws_call *c, int status, const struct rpc_bytes *said);
 /* The bytes in one piece, to free(). */
 char *runtime_flat(const struct rpc_bytes *b);
 

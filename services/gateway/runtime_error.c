@@ -1,6 +1,7 @@
 /* What a router can answer other than a prediction, as SageMaker Runtime would say it (contract 1.4, 3.8). */
 #include "aws_error.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "gateway.h"
 #include "rpc/rpc.h"
 #include "runtime.h"
@@ -31,8 +32,9 @@ static const char *endpoint_of(const struct aws_call *c)
     return ((const struct runtime_call *)c->state)->endpoint;
 }
 
-/* 'status' 0: there was no answer. The text is cut to what fits, on a character. */
-static void fail_model(struct aws_call *c, int status, const char *text)
+/* 'status' 0: there was no answer. The message holds as much of the text as fits, cut on a character; the original all
+ * of it. */
+static void fail_model(struct aws_call *c, int status, const char *text, size_t len)
 {
     const char *endpoint = endpoint_of(c);
     bool client = status >= 400 && status < 500;
@@ -48,18 +50,35 @@ static void fail_model(struct aws_call *c, int status, const char *text)
     const char *message = arena_format(c->arena, "Received %s error (%d) from primary with message \"%.*s%s",
                                        client ? "client" : "server", status, (int)n, text, tail);
     json_t *members =
-        json_pack("{s:s, s:i, s:s, s:s}", "ErrorCode", client ? "CLIENT_ERROR_FROM_MODEL" : "SERVER_ERROR_FROM_MODEL",
-                  "OriginalStatusCode", status, "OriginalMessage", text, "LogStreamArn",
+        json_pack("{s:s, s:i, s:s%, s:s}", "ErrorCode", client ? "CLIENT_ERROR_FROM_MODEL" : "SERVER_ERROR_FROM_MODEL",
+                  "OriginalStatusCode", status, "OriginalMessage", text, len, "LogStreamArn",
                   arena_format(c->arena, "arn:aws:logs:%s:%s:log-group:/aws/sagemaker/Endpoints/%s", c->region,
                                c->account, endpoint));
     aws_fail_with(c, 424, "ModelError", message, members);
 }
 
+static void fail_without_answer(struct aws_call *c, int status, const char *text)
+{
+    fail_model(c, status, text, strlen(text));
+}
+
+/* JSON is UTF-8, whatever the model wrote; zero bytes would end the message. */
+void runtime_fail_model(struct aws_call *c, int status, const struct rpc_bytes *said)
+{
+    pl_cleanup(pl_free_p) char *text = runtime_flat(said);
+    size_t len = rpc_bytes_len(said);
+    pl_utf8_clean(text, len);
+    if (len == 0)
+        fail_without_answer(c, status, "the model gave no reason");
+    else
+        fail_model(c, status, text, len);
+}
+
 void runtime_answer_too_large(struct aws_call *c, size_t bytes)
 {
-    fail_model(c, 0,
-               arena_format(c->arena, "The model's answer has %zu bytes: the limit is %lld bytes.", bytes,
-                            (long long)c->gateway->config->payload_bytes));
+    fail_without_answer(c, 0,
+                        arena_format(c->arena, "The model's answer has %zu bytes: the limit is %lld bytes.", bytes,
+                                     (long long)c->gateway->config->payload_bytes));
 }
 
 static void fail_time(struct aws_call *c, const struct pl_err *err)
@@ -67,7 +86,7 @@ static void fail_time(struct aws_call *c, const struct pl_err *err)
     if (strcmp(err->reason, "START_TIMEOUT") == 0)
         aws_fail_as(c, 429, "ModelNotReadyException", NULL, "%s", err->message);
     else
-        fail_model(
+        fail_without_answer(
             c, 0,
             arena_format(c->arena,
                          "Your invocation timed out while waiting for a response from container primary. Review "
@@ -90,7 +109,7 @@ void runtime_fail(struct aws_call *c, const struct pl_err *err)
 {
     switch (err->code) {
     case PL_MODEL:
-        fail_model(c, err->model_status, err->message);
+        fail_without_answer(c, err->model_status, err->message);
         break;
     case PL_NOT_FOUND:
     case PL_PRECONDITION:
@@ -119,7 +138,7 @@ void runtime_fail(struct aws_call *c, const struct pl_err *err)
     case PL_INTERNAL:
         if (strcmp(err->reason, "INSTANCE_DIED") == 0 || strcmp(err->reason, "START_FAILED") == 0 ||
             strcmp(err->reason, "MODEL_NOT_LOADED") == 0) {
-            fail_model(c, 0, err->message);
+            fail_without_answer(c, 0, err->message);
             break;
         }
         aws_fail(c, AWS_INTERNAL, "%s", err->message);

@@ -179,7 +179,7 @@ static void time_over(struct loop_timer *t)
 
 /* ---- answers ---- */
 
-/* RESULT's fields as they came, and behind them the time that it took: as the worker does it. */
+/* RESULT's or ERROR's fields as they came, and behind them the time that it took: as the worker does it. */
 static struct rpc_bytes *with_timing(uint8_t *payload, size_t len, int64_t model_us)
 {
     uint8_t timing[WIRE_MAX_HEADER];
@@ -190,13 +190,16 @@ static struct rpc_bytes *with_timing(uint8_t *payload, size_t len, int64_t model
     return rpc_bytes_wrap(payload, (size_t)(end - payload), free, payload);
 }
 
-/* NULL, or the lie in it. 'payload' is taken over. */
-static const char *judge_result(struct borrowed *b, uint8_t *payload, size_t len)
+/* NULL, or the lie in it. 'payload' is taken over. An error of the model's own is an answer, too. */
+static const char *judge(struct borrowed *b, enum frame_kind kind, uint8_t *payload, size_t len)
 {
     pl_cleanup(pl_free_p) uint8_t *owned = payload;
     const char *wrong;
+    enum answer_verdict v = kind == FRAME_RESULT                       ? answer_check_result(payload, len, &wrong)
+                            : answer_check_error(payload, len, &wrong) ? ANSWER_GOOD
+                                                                       : ANSWER_LIE;
 
-    switch (answer_check_result(payload, len, &wrong)) {
+    switch (v) {
     case ANSWER_GOOD:
         b->outcome = CORE_ANSWERED;
         b->answer = with_timing(pl_take(owned), len, pl_now_us() - b->sent_us);
@@ -213,20 +216,11 @@ static const char *judge_result(struct borrowed *b, uint8_t *payload, size_t len
     return wrong;
 }
 
-static const char *judge_error(struct borrowed *b, uint8_t *payload, size_t len)
-{
-    pl_cleanup(pl_free_p) uint8_t *owned = payload;
-    const char *wrong;
-
-    b->outcome = CORE_REFUSED;
-    return answer_read_error(owned, len, &b->err, &wrong) ? NULL : wrong;
-}
-
 static void answered(struct channel *ch, enum frame_kind kind, uint8_t *payload, size_t len)
 {
     struct borrowed *b = PL_CONTAINER(ch, struct borrowed, channel);
     bool printed = ch->answer.printed;
-    const char *wrong = kind == FRAME_RESULT ? judge_result(b, payload, len) : judge_error(b, payload, len);
+    const char *wrong = judge(b, kind, payload, len);
 
     if (wrong) {
         lied(b, "", wrong);

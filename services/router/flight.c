@@ -57,7 +57,8 @@ struct flight {
     struct rpc_call *call;           /* NULL: answered, or its caller left */
     struct core_instance *abandoned; /* its caller left: what is being killed */
     enum flight_kind kind;
-    bool provisioned; /* within the provisioned concurrency when it was dispatched */
+    bool provisioned;       /* within the provisioned concurrency when it was dispatched */
+    bool error_as_response; /* the caller takes the model's own errors as answers */
     uint64_t id;
 };
 
@@ -174,6 +175,7 @@ void flight_start(struct flights *all, struct rpc_call *call, enum flight_kind k
     f->all = all;
     f->call = call;
     f->kind = kind;
+    f->error_as_response = r->error_as_response;
     f->id = all->next_id++;
     if (core_admit(all->core, &f->core, r->endpoint, r->variant, pl_now_us(), &err) != PL_OK) {
         refused(all, f, &err);
@@ -266,17 +268,23 @@ static struct rpc_bytes *make_reply(const struct flight *f, const struct rpc_byt
 static void answered(struct flight *f, const struct rpc_bytes *answer)
 {
     struct flights *all = f->all;
-    int64_t now_us = pl_now_us(), model_us = reply_model_us(answer);
-    struct rpc_bytes *reply;
+    int64_t now_us = pl_now_us();
+    struct rpc_bytes *reply = NULL;
+    struct reply_facts said;
     struct account a;
     struct pl_err err;
+    bool refused = reply_read(answer, &said) && said.model_status >= 400;
 
     account_open(&a, f, f->core.variant, now_us);
-    a.facts.bytes_out = rpc_bytes_len(answer);
-    a.facts.model_status = 200;
-    core_replied(all->core, &f->core, CORE_ANSWERED, NULL, now_us);
-    account_close(all, &a, USAGE_ANSWERED, model_us);
-    reply = make_reply(f, answer, &a.facts, &err);
+    if (!refused)
+        a.facts.bytes_out = rpc_bytes_len(answer);
+    a.facts.model_status = refused ? said.model_status : 200;
+    core_replied(all->core, &f->core, refused ? CORE_REFUSED : CORE_ANSWERED, NULL, now_us);
+    account_close(all, &a, refused ? USAGE_MODEL_ERROR : USAGE_ANSWERED, said.model_us);
+    if (refused && !f->error_as_response)
+        reply_error(answer, &err);
+    else
+        reply = make_reply(f, answer, &a.facts, &err);
     log_ended(f, &a.facts, reply ? NULL : &err);
     if (reply) {
         rpc_reply_bytes(f->call, reply);

@@ -92,6 +92,10 @@ static enum pl_code read_invoke_field(struct invoke_request *out, const struct w
         *body_len = f->len;
         return f->type == WIRE_BYTES ? PL_OK : malformed(err);
     }
+    if (f->number == 8) {
+        out->error_as_response = f->value != 0;
+        return f->type == WIRE_VARINT ? PL_OK : malformed(err);
+    }
     for (size_t i = 0; i < PL_COUNT(invoke_texts); i++)
         if (invoke_texts[i].number == f->number)
             return check_text(r, f, &invoke_texts[i], err);
@@ -124,6 +128,7 @@ static enum pl_code read(struct invoke_request *out, const struct rpc_bytes *byt
     if (many)
         (void)rpc_bytes_spans(bytes, many, n);
     out->endpoint[0] = out->variant[0] = '\0';
+    out->error_as_response = false;
     wire_read(&r, many ? many : few, n);
     while (wire_next(&r, &f))
         if (read_field(out, &r, &f, body_len, err) != PL_OK)

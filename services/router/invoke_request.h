@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "name.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct rpc_bytes;
@@ -19,6 +20,7 @@ struct rpc_bytes;
 struct invoke_request {
     char endpoint[NAME_LENGTH_MAX + 1];
     char variant[NAME_LENGTH_MAX + 1]; /* "" = by weight */
+    bool error_as_response;            /* the model's own errors are answers */
 };
 
 /* pilotlight.v1.InvokeRequest */

@@ -11,7 +11,7 @@
 #define SPANS 64
 
 /* pilotlight.v1.InvokeResponse and its Timings */
-enum { FIELD_BODY = 1, FIELD_VARIANT = 3, FIELD_TIMINGS = 6 };
+enum { FIELD_BODY = 1, FIELD_VARIANT = 3, FIELD_STATUS = 5, FIELD_TIMINGS = 6 };
 enum {
     FIELD_COLD = 1,
     FIELD_QUEUE_US = 2,
@@ -28,6 +28,7 @@ enum {
 /* What of the worker host's answer the router looks at. */
 struct answer {
     int64_t model_us;
+    int model_status;
     struct wire_field body;
     bool has_body;
 };
@@ -67,16 +68,47 @@ static bool read(const struct rpc_bytes *bytes, struct answer *out)
         } else if (f.number == FIELD_BODY && f.type == WIRE_BYTES) {
             out->body = f;
             out->has_body = true;
+        } else if (f.number == FIELD_STATUS && f.type == WIRE_VARINT) {
+            out->model_status = f.value <= 599 ? (int)f.value : 599;
         }
     }
     return !r.malformed;
 }
 
-int64_t reply_model_us(const struct rpc_bytes *answer)
+bool reply_read(const struct rpc_bytes *answer, struct reply_facts *out)
 {
     struct answer a;
+    bool good = read(answer, &a);
 
-    return read(answer, &a) ? a.model_us : -1;
+    *out = (struct reply_facts){ .model_us = good ? a.model_us : -1, .model_status = good ? a.model_status : 0 };
+    return good;
+}
+
+void reply_error(const struct rpc_bytes *answer, struct pl_err *out)
+{
+    char text[sizeof(out->message) + 4]; /* with the rest of a character that is cut */
+    struct iovec few[8];
+    struct answer a;
+    size_t n = 0;
+
+    if (!read(answer, &a)) {
+        (void)pl_fail_reason(out, PL_INTERNAL, "INSTANCE_DIED", NULL, "the worker host's answer is malformed");
+        return;
+    }
+    if (a.has_body && a.body.len > 0) {
+        size_t most = a.body.len < sizeof(text) ? a.body.len : sizeof(text);
+        pl_cleanup(rpc_bytes_unref_p) struct rpc_bytes *start = rpc_bytes_sub(answer, a.body.offset, most);
+        unsigned spans = rpc_bytes_spans(start, few, PL_COUNT(few));
+
+        for (unsigned i = 0; i < spans && i < PL_COUNT(few); i++) {
+            memcpy(text + n, few[i].iov_base, few[i].iov_len);
+            n += few[i].iov_len;
+        }
+    }
+    (void)pl_fail_reason(out, PL_MODEL, "MODEL_ERROR", NULL, "%.*s", (int)n, text);
+    if (n == 0)
+        (void)pl_fail_reason(out, PL_MODEL, "MODEL_ERROR", NULL, "the model gave no reason");
+    out->model_status = a.model_status;
 }
 
 static uint8_t *put_time(uint8_t *out, uint32_t field, int64_t us)

@@ -6,6 +6,8 @@
 #ifndef ROUTER_REPLY_H
 #define ROUTER_REPLY_H
 
+#include "base/err.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -17,8 +19,15 @@ struct reply_timings {
     int64_t queue_us, start_us, sandbox_us, load_us, first_predict_us, model_us, overhead_us, total_us;
 };
 
-/* What the worker host measured: timings.model_us. -1: not a WorkerInvokeResponse. */
-int64_t reply_model_us(const struct rpc_bytes *answer);
+/* What the router wants to know of a WorkerInvokeResponse. */
+struct reply_facts {
+    int64_t model_us; /* what the worker host measured */
+    int model_status; /* 400..599: an error of the model's own; else it is none */
+};
+/* False: it is not such a message. */
+bool reply_read(const struct rpc_bytes *answer, struct reply_facts *out);
+/* The model's own error as a status, which holds the beginning of what it said. */
+void reply_error(const struct rpc_bytes *answer, struct pl_err *out);
 /* NULL: not a WorkerInvokeResponse. */
 struct rpc_bytes *reply_invoke(const struct rpc_bytes *answer, const char *variant, const struct reply_timings *t);
 /* The body alone; NULL: there is none. */

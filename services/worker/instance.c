@@ -370,20 +370,22 @@ static void request_over(struct instance *in)
     instance_free_again(in, "answered");
 }
 
-static void on_error(struct instance *in, const uint8_t *payload, size_t len)
+/* True: 'payload' has been handed on. */
+static bool on_error(struct instance *in, uint8_t *payload, size_t len)
 {
-    struct pl_err err;
     const char *wrong;
 
-    if (!answer_read_error(payload, len, &err, &wrong)) {
+    if (!answer_check_error(payload, len, &wrong)) {
         instance_lied(in, "", wrong);
-        return;
+        return false;
     }
+    in->refused = true;
     request_over(in);
-    tell_invoked(in, NULL, 0, &err);
+    tell_invoked(in, payload, len, NULL);
+    return true;
 }
 
-/* True: 'payload' has been handed on. */
+/* The same. */
 static bool on_result(struct instance *in, uint8_t *payload, size_t len)
 {
     struct pl_err err;
@@ -391,6 +393,7 @@ static bool on_result(struct instance *in, uint8_t *payload, size_t len)
 
     switch (answer_check_result(payload, len, &wrong)) {
     case ANSWER_GOOD:
+        in->refused = false;
         request_over(in);
         tell_invoked(in, payload, len, NULL);
         return true;
@@ -418,7 +421,7 @@ static void channel_answered(struct channel *ch, enum frame_kind kind, uint8_t *
     else if (kind == FRAME_FAILED)
         on_failed(in, payload, len);
     else if (kind == FRAME_ERROR)
-        on_error(in, payload, len);
+        handed_on = on_error(in, payload, len);
     else if (kind == FRAME_DETACHED)
         instance_let_go(in, len);
     else

@@ -57,8 +57,8 @@ enum instance_role {
     INSTANCE_TEMPLATE, /* has the model and makes copies of itself (templates.h); the same */
 };
 
-/* How an invocation ended, once. On success 'err' is NULL and 'payload' (a checked RESULT, CHANNEL_TAIL_ROOM spare
- * bytes behind 'len') is the receiver's to free. */
+/* How an invocation ended, once. When the model has answered, be it with an error of its own, 'err' is NULL and
+ * 'payload' (a checked RESULT or ERROR, CHANNEL_TAIL_ROOM spare bytes behind 'len') is the receiver's to free. */
 typedef void instance_invoked_fn(void *arg, uint8_t *payload, size_t len, const struct pl_err *err);
 /* How a start ended, once: ready (IDLE), or 'in' NULL and why. */
 typedef void instance_started_fn(void *arg, struct instance *in, const struct pl_err *err);
@@ -125,6 +125,7 @@ struct instance {
         uint32_t timeout_ms;
     } request;
     int64_t model_us; /* of the last answer, as the host saw it */
+    bool refused;     /* the last answer was an error of the model's own */
     int64_t served;
     uint64_t questions;
 

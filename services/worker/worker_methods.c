@@ -77,7 +77,7 @@ struct invocation {
     struct instance *instance;
 };
 
-/* RESULT's fields as they came, and behind them field 6: the host's timing. */
+/* RESULT's or ERROR's fields as they came, and behind them field 6: the host's timing. */
 static void reply_result(struct invocation *v, uint8_t *payload, size_t len)
 {
     uint8_t timing[WIRE_MAX_HEADER];
@@ -93,8 +93,9 @@ static void invoked(void *arg, uint8_t *payload, size_t len, const struct pl_err
 {
     struct invocation *v = arg;
 
-    if (err) {
+    if (err || v->instance->refused)
         metrics_add(v->w->stats->invocation_failures, 1);
+    if (err) {
         rpc_fail(v->call, err);
     } else {
         reply_result(v, payload, len);

@@ -3,6 +3,7 @@
 #include "pieces.h"
 #include "reply.h"
 
+#include "base/text.h"
 #include "pilotlight/v1/inference.pb-c.h"
 
 #include <assert.h>
@@ -26,17 +27,27 @@ static uint8_t *flat(const struct rpc_bytes *b)
     return bytes;
 }
 
+static void check_error(const struct rpc_bytes *answer)
+{
+    struct pl_err err;
+
+    reply_error(answer, &err);
+    assert(err.code != PL_OK && pl_utf8_valid(err.message, strlen(err.message)));
+}
+
 static void check_invoke(const struct rpc_bytes *answer)
 {
     const struct reply_timings t = { .cold = true, .queue_us = 3, .model_us = 77, .total_us = 1 };
     struct rpc_bytes *reply = reply_invoke(answer, "main", &t);
+    struct reply_facts said;
     Pilotlight__V1__InvokeResponse *m;
     uint8_t *bytes;
 
-    assert(!reply == (reply_model_us(answer) < 0));
+    check_error(answer);
+    assert(!reply == !reply_read(answer, &said));
     if (!reply)
         return;
-    assert(reply_model_us(reply) == 77);
+    assert(reply_read(reply, &said) && said.model_us == 77);
     bytes = flat(reply);
     m = pilotlight__v1__invoke_response__unpack(NULL, rpc_bytes_len(reply), bytes);
     if (m) {
@@ -64,12 +75,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct rpc_bytes *whole, *cut;
     uint8_t *body, *cut_body;
     size_t len, cut_len;
+    struct reply_facts of_whole, of_cut;
 
     if (size == 0)
         return 0;
     whole = pieces_of(data + 1, size - 1, 0);
     cut = pieces_of(data + 1, size - 1, 1 + (size_t)data[0]);
-    assert(reply_model_us(whole) == reply_model_us(cut));
+    assert(reply_read(whole, &of_whole) == reply_read(cut, &of_cut));
+    assert(of_whole.model_us == of_cut.model_us && of_whole.model_status == of_cut.model_status);
     body = body_of(whole, &len);
     cut_body = body_of(cut, &cut_len);
     assert(len == cut_len && !body == !cut_body && (len == 0 || memcmp(body, cut_body, len) == 0));

@@ -123,7 +123,7 @@ def test_members_of_an_invocation_go_both_ways(aws, node, upstream):
     pb = protos.load()
     upstream.succeed(pb("pilotlight.v1.InvokeResponse")(body=b"\x00\xff", content_type="text/own", variant="v", custom_attributes="seen=1", model_status=200))
     given = {"EndpointName": "fraud", "Body": b"\x01\x00", "ContentType": "a/b", "Accept": "c/d", "CustomAttributes": "k=v", "TargetVariant": "v", "InferenceId": "id-1"}
-    asked = {"endpoint_name": "fraud", "body": b"\x01\x00", "content_type": "a/b", "accept": "c/d", "custom_attributes": "k=v", "target_variant": "v", "inference_id": "id-1"}
+    asked = {"endpoint_name": "fraud", "body": b"\x01\x00", "content_type": "a/b", "accept": "c/d", "custom_attributes": "k=v", "target_variant": "v", "inference_id": "id-1", "model_error_as_response": True}
     out = aws.runtime.invoke_endpoint(**given)
     assert pb("pilotlight.v1.InvokeRequest").FromString(upstream.asked) == pb("pilotlight.v1.InvokeRequest")(**asked)
     assert (out["Body"].read(), out["ContentType"], out["InvokedProductionVariant"], out["CustomAttributes"]) == (b"\x00\xff", "text/own", "v", "seen=1")
@@ -143,7 +143,7 @@ def test_members_of_an_invocation_go_both_ways(aws, node, upstream):
     # Nothing given is nothing sent, and nothing said is nothing told.
     upstream.succeed(pb("pilotlight.v1.InvokeResponse")(model_status=204))
     out = aws.runtime.invoke_endpoint(EndpointName="fraud", Body=b"")
-    assert pb("pilotlight.v1.InvokeRequest").FromString(upstream.asked) == pb("pilotlight.v1.InvokeRequest")(endpoint_name="fraud")
+    assert pb("pilotlight.v1.InvokeRequest").FromString(upstream.asked) == pb("pilotlight.v1.InvokeRequest")(endpoint_name="fraud", model_error_as_response=True)
     assert out["Body"].read() == b"" and not {"ContentType", "InvokedProductionVariant", "CustomAttributes"} & set(out)
 
 
@@ -159,11 +159,18 @@ def test_a_variant_that_is_not_there(aws, upstream):
     assert what == ("ValidationError", 400) and "Variant b of endpoint fraud of account 000000000000 not found." in response["Error"]["Message"]
 
 
-def test_a_long_answer_of_a_model_is_cut_in_the_message_alone(aws, upstream):
-    upstream.fail(Code.INTERNAL, "ä" * 1500, "MODEL_ERROR", model_status="500")
-    _, response, _ = caught(aws.runtime.invoke_endpoint, EndpointName="fraud", Body=b"1")
-    assert len(response["Error"]["Message"].encode()) <= 2048 and "for more information." in response["Error"]["Message"]
-    assert response["OriginalMessage"].startswith("ä" * 400)
+@pytest.mark.parametrize("status, code, who", [(400, "CLIENT_ERROR_FROM_MODEL", "client"), (599, "SERVER_ERROR_FROM_MODEL", "server")])
+@pytest.mark.parametrize("said, told", [(b"no", "no"), (b"", "the model gave no reason"), ("ä".encode() * 32768, "ä" * 32768), (b"a\xff\x00b\r\n\x1b", "a?\0b\r\n\x1b")])
+def test_an_error_of_the_model_is_told_whole(aws, node, upstream, said, told, status, code, who):
+    """As the router answers whoever asks for it: what the model said is the body of a response. The message holds what fits."""
+    pb = protos.load()
+    upstream.succeed(pb("pilotlight.v1.InvokeResponse")(body=said, variant="v", model_status=status))
+    out = twin.Twin(aws, node, "sagemaker-runtime").refused("invoke_endpoint", EndpointName="fraud", Body=b"1")
+    assert out[:2] == ("ModelError", 424) and (out[3]["OriginalStatusCode"], out[3]["OriginalMessage"]) == (status, told)
+    assert len(out[2].encode()) <= 2048 and out[2].startswith(f'Received {who} error ({status}) from primary with message "') and out[2].endswith("for more information.")
+    assert pb("pilotlight.v1.InvokeRequest").FromString(upstream.asked).model_error_as_response
+    http, headers, body = aws.request("POST", "/endpoints/fraud/invocations-response-stream", b"1")
+    assert (http, headers["x-amzn-errortype"], json.loads(body)["ErrorCode"], json.loads(body)["OriginalMessage"]) == (424, "ModelError", code, told)
 
 
 # What control says; the name and status in SageMaker, CloudWatch (query) and Application Auto Scaling.

@@ -7,7 +7,9 @@ import grpc
 import pytest
 
 import custom
+import protos
 import suite
+from aws import Aws
 from suite import wait_until
 
 
@@ -53,6 +55,23 @@ def lines(up, name):
     done = suite.command("logs", name, server=up.base)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_all_that_it_says_of_an_error(up, serve):
+    """Cold and warm, with and without a client of AWS's: the whole of it, up to 64 KiB."""
+    name, runtime = serve(), Aws(up).runtime
+    for count in (30000, 3, 0, 40000):  # the first one is cold
+        with pytest.raises(runtime.exceptions.ModelError) as failed:
+            runtime.invoke_endpoint(EndpointName=name, Body=b"status 422 %d" % count)
+        said, response = "ä" * min(count, 32 << 10) or "the program answered with the status 422 and no text", failed.value.response
+        assert (response["OriginalStatusCode"], response["OriginalMessage"]) == (422, said)
+        assert response["Error"]["Message"].startswith(f'Received client error (422) from primary with message "{said[:500]}')
+        assert len(response["Error"]["Message"].encode()) <= 2048
+        assert response["ResponseMetadata"]["HTTPHeaders"]["x-pilotlight-timings"].startswith(f"cold={int(count == 30000)}; ")
+        answer = up.invoke(name, b"status 422 %d" % count, model_error_as_response=True)
+        assert (answer.model_status, answer.body.decode(), answer.timings.cold) == (422, said, False)
+        error = protos.Failure(model_error(up, name, b"status 422 %d" % count))
+        assert error.metadata["model_status"] == "422" and error.message == said.encode()[:1023].decode(errors="ignore")
 
 
 def test_ten_lines_of_c(up, serve, tmp_path):

@@ -33,6 +33,8 @@ def transform_fn(model, body, content_type, accept):
         time.sleep(60)
     elif word == "wrong":
         raise ValueError("as asked")
+    elif word == "long ":
+        raise ValueError("ä" * int(body[5:]))
     elif word == "crash":
         print("crashing for", body.decode(), flush=True)
         os._exit(3)
@@ -102,6 +104,20 @@ def test_bodies_as_large_as_may_be(way, script):
     for _ in range(2):
         answer = ask(way, body)
         assert answer.body == body and answer.timings.model_us > 0
+
+
+def test_all_that_a_model_says_of_an_error(way, script):
+    """A status has room for some of it; whoever wants the whole gets it as a response, up to 64 KiB, and what else is known of the call."""
+    for count in (3, 10000, 40000):
+        error = refused(way, b"long %d" % count)
+        assert (error.code, error.reason, error.metadata["model_status"]) == ("INTERNAL", "MODEL_ERROR", "500")
+        answer = ask(way, b"long %d" % count, model_error_as_response=True)
+        text, summary = answer.body.decode(), ("transform_fn: ValueError: " + "ä" * count).encode()[:32 << 10].decode()
+        assert text.startswith(summary + "\n") and text.startswith(error.message) and len(answer.body) <= 64 << 10
+        assert (answer.model_status, answer.variant, answer.content_type) == (500, "main", "") and answer.timings.model_us > 0
+    assert ask(way, b"fine", model_error_as_response=True).body == b"fine"
+    died = refused(way, b"crash", model_error_as_response=True)
+    assert (died.code, died.reason) == ("INTERNAL", "INSTANCE_DIED")
 
 
 def test_lines_are_told_by_their_request(way, script):

@@ -308,30 +308,17 @@ static enum pl_code write_head(struct pl_buf *head, const struct request *r, str
     return PL_OK;
 }
 
-/* A status that is no success: its body is the reason. */
-static enum pl_code refused(const struct http_answer *a, const struct pl_buf *body, size_t start, struct pl_err *err)
-{
-    size_t n = body->len - start;
-    int status = a->status >= 400 ? a->status : STATUS_FAILED;
-
-    if (n == 0)
-        return refuse(err, status, "the program answered with the status %d and no text", a->status);
-    return refuse(err, status, "%.*s", (int)(n < sizeof(err->message) ? n : sizeof(err->message)), body->data + start);
-}
-
 enum pl_code http_app_invoke(struct http_app *app, const struct request *request, struct pl_buf *body,
                              struct pl_err *err)
 {
     pl_cleanup(pl_buf_done) struct pl_buf head = PL_BUF_INIT((16 << 10) + SMALL_BODY);
-    size_t start = body->len, apart = request->body_len;
+    size_t apart = request->body_len;
 
     if (write_head(&head, request, err) != PL_OK)
         return err->code;
     if (apart <= SMALL_BODY && pl_buf_add(&head, request->body, apart))
         apart = 0;
-    if (exchange(app, &head, request->body, apart, body, INT64_MAX, err) != PL_OK)
-        return err->code;
-    return app->answer.status < 300 ? PL_OK : refused(&app->answer, body, start, err);
+    return exchange(app, &head, request->body, apart, body, INT64_MAX, err);
 }
 
 const struct http_answer *http_app_answer(const struct http_app *app)

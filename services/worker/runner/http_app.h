@@ -45,7 +45,8 @@ PL_MUST_CHECK bool http_app_idle(struct http_app *app, const int *fds, unsigned 
 /* False: the program has ended; there is nobody left to ask. */
 bool http_app_alive(const struct http_app *app);
 
-/* One exchange: the body is appended to 'body', the rest is in http_app_answer(). PL_MODEL: the caller's error. */
+/* One exchange: the body is appended to 'body', the rest is in http_app_answer(), whatever its status. PL_MODEL: there
+ * was no answer, or the request cannot be passed on. */
 PL_MUST_CHECK enum pl_code http_app_invoke(struct http_app *app, const struct request *request, struct pl_buf *body,
                                            struct pl_err *err);
 /* Of the last exchange; its body has gone to 'body'. */

@@ -35,11 +35,18 @@ struct instance {
     int stop_grace_ms;
 };
 
-static bool answer_error(struct instance *in, enum frame_kind kind, uint64_t id, const struct pl_err *err)
+static bool answer_failed(struct instance *in, uint64_t id, const struct pl_err *err)
 {
     host_link_begin(&in->link, sizeof(err->message) + MAX_FIELDS_AFTER_BODY);
     runner_error_write(&in->link.out, err);
-    return host_link_send(&in->link, kind, id, NULL, 0);
+    return host_link_send(&in->link, FRAME_FAILED, id, NULL, 0);
+}
+
+static bool answer_error(struct instance *in, uint64_t id, const struct pl_err *err)
+{
+    host_link_begin(&in->link, sizeof(err->message) + MAX_FIELDS_AFTER_BODY);
+    refusal_write(&in->link.out, err);
+    return host_link_send(&in->link, FRAME_ERROR, id, NULL, 0);
 }
 
 static bool on_load(struct instance *in, uint64_t id, const uint8_t *payload, size_t n)
@@ -52,7 +59,7 @@ static bool on_load(struct instance *in, uint64_t id, const uint8_t *payload, si
         in->load.spec.stop_grace_ms = in->stop_grace_ms;
     if (err.code != PL_OK || http_app_open(&in->app, &in->load.spec, &err) != PL_OK) {
         http_load_done(&in->load);
-        return answer_error(in, FRAME_FAILED, id, &err);
+        return answer_failed(in, id, &err);
     }
     (void)snprintf(facts.objective, sizeof(facts.objective), "%s", http_app_name(in->app));
     for (char *c = facts.objective; *c; c++)
@@ -68,18 +75,37 @@ static uint8_t *put_text(uint8_t *out, uint32_t field, const char *text)
 }
 
 /* The body is in the buffer already: the fields after it are appended, its own tag and length go in front. */
-static bool answer_result(struct instance *in, uint64_t id, const struct http_answer *a)
+static bool answer_with(struct instance *in, enum frame_kind kind, uint64_t id, const struct http_answer *a, int status)
 {
     uint8_t prefix[WIRE_MAX_HEADER], after[MAX_FIELDS_AFTER_BODY];
     size_t body = in->link.out.len - LINK_HEADROOM, n;
     uint8_t *end = put_text(after, FIELD_CONTENT_TYPE, a->content_type);
 
     end = put_text(end, FIELD_CUSTOM_ATTRIBUTES, a->custom_attributes);
-    end = wire_put_varint(end, FIELD_MODEL_STATUS, (uint64_t)a->status);
+    end = wire_put_varint(end, FIELD_MODEL_STATUS, (uint64_t)status);
     n = body ? (size_t)(wire_put_header(prefix, FIELD_BODY, body) - prefix) : 0;
     in->link.out.limit += MAX_FIELDS_AFTER_BODY;
     (void)pl_buf_add(&in->link.out, after, (size_t)(end - after));
-    return host_link_send(&in->link, FRAME_RESULT, id, prefix, n);
+    return host_link_send(&in->link, kind, id, prefix, n);
+}
+
+/* A status that is no success: the body is what the caller hears, as much of it as there is room for. */
+static bool answer_refusal(struct instance *in, uint64_t id, const struct http_answer *a)
+{
+    struct pl_buf *out = &in->link.out;
+    int status = a->status >= 400 && a->status <= 599 ? a->status : STATUS_FAILED;
+    struct pl_err err;
+
+    if (out->len == LINK_HEADROOM) {
+        (void)refuse(&err, status, "the program answered with the status %d and no text", a->status);
+        return answer_error(in, id, &err);
+    }
+    if (out->len > LINK_HEADROOM + FRAME_MAX_ERROR) { /* cut on a character */
+        out->len = LINK_HEADROOM + FRAME_MAX_ERROR;
+        for (int i = 0; i < 3 && ((unsigned char)out->data[out->len] & 0xC0) == 0x80; i++)
+            out->len--;
+    }
+    return answer_with(in, FRAME_ERROR, id, a, status);
 }
 
 /* A program that ended instead of answering is not answered for: its end is ours, and our last words are the caller's.
@@ -91,10 +117,13 @@ static bool on_invoke(struct instance *in, uint64_t id, const uint8_t *payload, 
 
     host_link_begin(&in->link, INVOKE_MAX_ANSWER);
     if (request_read(&request, payload, n, &err) == PL_OK &&
-        http_app_invoke(in->app, &request, &in->link.out, &err) == PL_OK)
-        return answer_result(in, id, http_app_answer(in->app));
+        http_app_invoke(in->app, &request, &in->link.out, &err) == PL_OK) {
+        const struct http_answer *a = http_app_answer(in->app);
+
+        return a->status < 300 ? answer_with(in, FRAME_RESULT, id, a, a->status) : answer_refusal(in, id, a);
+    }
     if (http_app_alive(in->app))
-        return answer_error(in, FRAME_ERROR, id, &err);
+        return answer_error(in, id, &err);
     return true;
 }
 

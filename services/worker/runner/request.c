@@ -4,6 +4,10 @@
 #include "wire/wire.h"
 
 #include <stdbool.h>
+#include <string.h>
+
+/* pilotlight.internal.v1.WorkerInvokeResponse */
+enum { REFUSAL_BODY = 1, REFUSAL_STATUS = 5 };
 
 /* pilotlight.internal.v1.WorkerInvokeRequest */
 enum {
@@ -59,4 +63,13 @@ enum pl_code request_read(struct request *out, const uint8_t *payload, size_t n,
     if (reader.malformed)
         return refuse(err, STATUS_BAD_REQUEST, "the request is not a valid protobuf message");
     return PL_OK;
+}
+
+void refusal_write(struct pl_buf *out, const struct pl_err *err)
+{
+    uint8_t bytes[sizeof(err->message) + 2 * WIRE_MAX_HEADER];
+    uint8_t *end = wire_put_bytes(bytes, REFUSAL_BODY, err->message, strlen(err->message));
+
+    end = wire_put_varint(end, REFUSAL_STATUS, (uint64_t)err->model_status);
+    (void)pl_buf_add(out, bytes, (size_t)(end - bytes));
 }

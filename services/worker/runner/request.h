@@ -1,8 +1,9 @@
-/* request - what the runner reads of a WorkerInvokeRequest, without copying it. The bytes are the caller's own plus the
- * router's. */
+/* request - INVOKE frames: what the runner reads of a WorkerInvokeRequest, without copying it (the bytes are the
+ * caller's own plus the router's), and how it says no. */
 #ifndef RUNNER_REQUEST_H
 #define RUNNER_REQUEST_H
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 
@@ -18,5 +19,8 @@ struct request {
 
 /* Points into 'payload'. PL_MODEL 400: not a protobuf message, or a field of another type. */
 PL_MUST_CHECK enum pl_code request_read(struct request *out, const uint8_t *payload, size_t n, struct pl_err *err);
+
+/* ERROR: a WorkerInvokeResponse whose body is the message. */
+void refusal_write(struct pl_buf *out, const struct pl_err *err);
 
 #endif

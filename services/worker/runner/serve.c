@@ -43,11 +43,18 @@ struct serving {
     struct matrix rows;
 };
 
-static bool answer_error(struct serving *in, enum frame_kind kind, uint64_t id, const struct pl_err *err)
+static bool answer_failed(struct serving *in, uint64_t id, const struct pl_err *err)
 {
     host_link_begin(&in->link, sizeof(err->message) + MAX_FIELDS_AFTER_BODY);
     runner_error_write(&in->link.out, err);
-    return host_link_send(&in->link, kind, id, NULL, 0);
+    return host_link_send(&in->link, FRAME_FAILED, id, NULL, 0);
+}
+
+static bool answer_error(struct serving *in, uint64_t id, const struct pl_err *err)
+{
+    host_link_begin(&in->link, sizeof(err->message) + MAX_FIELDS_AFTER_BODY);
+    refusal_write(&in->link.out, err);
+    return host_link_send(&in->link, FRAME_ERROR, id, NULL, 0);
 }
 
 static bool on_load(struct serving *in, uint64_t id, const uint8_t *payload, size_t n)
@@ -57,11 +64,11 @@ static bool on_load(struct serving *in, uint64_t id, const uint8_t *payload, siz
 
     if (load_request_read(&in->load, payload, n, &err) != PL_OK ||
         model_open(&in->model, in->load.model_dir, in->load.settings.ensemble, &err) != PL_OK)
-        return answer_error(in, FRAME_FAILED, id, &err);
+        return answer_failed(in, id, &err);
     loaded_us = pl_now_us();
     if (model_warm(in->model, &err) != PL_OK) {
         model_close(pl_take(in->model));
-        return answer_error(in, FRAME_FAILED, id, &err);
+        return answer_failed(in, id, &err);
     }
     host_link_begin(&in->link, sizeof(struct model_facts) + MAX_FIELDS_AFTER_BODY);
     load_response_write(&in->link.out, model_facts(in->model), loaded_us - start_us, pl_now_us() - loaded_us);
@@ -91,7 +98,7 @@ static bool on_invoke(struct serving *in, uint64_t id, const uint8_t *payload, s
     host_link_begin(&in->link, INVOKE_MAX_ANSWER + MAX_FIELDS_AFTER_BODY);
     if (request_read(&request, payload, n, &err) != PL_OK ||
         invoke(in->model, &in->load.settings, &request, &in->rows, &in->link.out, &answer, &err) != PL_OK)
-        sent = answer_error(in, FRAME_ERROR, id, &err);
+        sent = answer_error(in, id, &err);
     else
         sent = answer_result(in, id, &answer);
     matrix_trim(&in->rows);

@@ -31,7 +31,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if asked == "hang":
             time.sleep(1000)
         if asked.startswith("status "):
-            return self.answer(int(asked[7:]), "as you wish")
+            _, status, *size = asked.split()
+            return self.answer(int(status), "ä" * int(size[0]) if size else "as you wish")
         if asked.startswith("connect "):
             return self.answer(200, connect("127.0.0.1", int(asked[8:])))
         if asked.startswith("through "):

@@ -59,6 +59,15 @@ static void test_overlong_forms_are_not(void **state)
         assert_false(pl_utf8_valid(wrong[i].bytes, wrong[i].n));
     assert_true(pl_utf8_valid("", 0));
     assert_true(pl_utf8_valid("a\0b", 3));
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        char copy[16] = "";
+        memcpy(copy, wrong[i].bytes, wrong[i].n);
+        pl_utf8_clean(copy, wrong[i].n);
+        assert_true(pl_utf8_valid(copy, wrong[i].n) && memchr(copy, '?', wrong[i].n));
+    }
+    char mixed[] = "\xc3\xa4\0\xff\xe2\x82";
+    pl_utf8_clean(mixed, sizeof(mixed) - 1);
+    assert_memory_equal(mixed, "\xc3\xa4\0???", sizeof(mixed));
 }
 
 static void test_i64(void **state)

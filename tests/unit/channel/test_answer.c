@@ -3,6 +3,7 @@
 #include "unit_test.h"
 
 #include "base/mem.h"
+#include "frame/frame.h"
 #include "wire/wire.h"
 
 #include <stdlib.h>
@@ -126,7 +127,81 @@ static void result_that_is_too_large(void **state)
     free(body);
 }
 
-/* ---- errors ---- */
+/* ---- errors in answer to a request ---- */
+
+static void error_is_good(const struct message *m)
+{
+    const char *why = "";
+
+    if (!answer_check_error(m->bytes, m->len, &why))
+        fail_msg("%s", why);
+}
+
+static void error_is_a_lie(const struct message *m)
+{
+    const char *why = NULL;
+
+    assert_false(answer_check_error(m->bytes, m->len, &why));
+    assert_text(why, "its error");
+}
+
+static void look_at_refusal(const uint8_t *bytes, size_t len)
+{
+    const char *why;
+
+    (void)answer_check_error(bytes, len, &why);
+}
+
+static void refusals(void **state)
+{
+    static const uint32_t not_its_own[] = { 3, 6, 7, 100 };
+    struct message m = { .len = 0 };
+
+    (void)state;
+    error_is_a_lie(&m); /* no status */
+    put_number(&m, 5, 415);
+    error_is_good(&m);
+    put_text(&m, 1, "not a number \xff");
+    put_text(&m, 2, "text/plain");
+    put_text(&m, 4, "k=v");
+    error_is_good(&m);
+    each_prefix(&m, look_at_refusal);
+    for (uint64_t status = 200; status <= 600; status += 400) {
+        m = (struct message){ .len = 0 };
+        put_number(&m, 5, status);
+        error_is_a_lie(&m);
+    }
+    for (size_t i = 0; i < PL_COUNT(not_its_own); i++) {
+        m = (struct message){ .len = 0 };
+        put_number(&m, 5, 500);
+        put_text(&m, not_its_own[i], "x");
+        error_is_a_lie(&m);
+    }
+    m = (struct message){ .len = 0 };
+    put_number(&m, 5, 500);
+    put_text(&m, 2, "text/\n");
+    error_is_a_lie(&m);
+    m = (struct message){ .bytes = { 0x0a, 0xff }, .len = 2 };
+    error_is_a_lie(&m);
+}
+
+static void refusal_that_is_too_large(void **state)
+{
+    const char *why;
+    uint8_t *body = calloc(1, FRAME_MAX_ERROR + 1), *bytes = malloc(FRAME_MAX_ERROR + 1 + 2 * WIRE_MAX_HEADER);
+
+    (void)state;
+    for (size_t over = 0; over <= 1; over++) {
+        uint8_t *end = wire_put_varint(bytes, 5, 500);
+
+        end = wire_put_bytes(end, 1, body, FRAME_MAX_ERROR + over);
+        assert_int_equal(answer_check_error(bytes, (size_t)(end - bytes), &why), over == 0);
+    }
+    free(bytes);
+    free(body);
+}
+
+/* ---- why a model did not load ---- */
 
 static void error_is(const struct message *m, int status, const char *text)
 {
@@ -267,8 +342,10 @@ static void lying_facts(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { T(results), T(lying_results), T(result_that_is_too_large),
-                                        T(errors),  T(facts),         T(lying_facts) };
+    const struct CMUnitTest tests[] = {
+        T(results), T(lying_results), T(result_that_is_too_large), T(refusals), T(refusal_that_is_too_large), T(errors),
+        T(facts),   T(lying_facts)
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,6 +43,7 @@ static void requests(void **state)
         assert_string_equal(r->content_type, "text/csv");
         assert_string_equal(r->accept, "");
         assert_string_equal(r->inference_id, "id");
+        assert_true(r->model_error_as_response);
         assert_string_equal(r->target_variant, "v");
         assert_int_equal(r->body.len, sizes[i]);
         pilotlight__v1__invoke_request__free_unpacked(r, NULL);

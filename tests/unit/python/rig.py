@@ -124,8 +124,8 @@ class Instance:
         self.send(INVOKE, InvokeRequest(body=body, content_type=content_type, accept=accept, **more).SerializeToString())
         kind, payload = self.receive()
         if kind == ERROR:
-            error = RunnerError.FromString(payload)
-            raise Failure(error.model_status, error.message)
+            error = InvokeResponse.FromString(payload)
+            raise Failure(error.model_status, error.body.decode())
         assert kind == RESULT
         return InvokeResponse.FromString(payload)
 

@@ -1,7 +1,5 @@
 #include "borrow_rig.h"
 
-#include "reply.h"
-
 #include "pilotlight/internal/v1/lending.pb-c.h"
 
 #include <poll.h>
@@ -220,7 +218,9 @@ void done(void *arg, enum core_outcome o, const struct pl_err *err, struct rpc_b
     one.ended++;
     one.outcome = o;
     one.err = err ? *err : (struct pl_err){ 0 };
-    one.model_us = answer ? reply_model_us(answer) : -1;
+    one.said = (struct reply_facts){ .model_us = -1 };
+    if (answer)
+        (void)reply_read(answer, &one.said);
     loop_stop(one.loop);
 }
 
@@ -258,7 +258,7 @@ void serve_one(void)
     hear_question(&id);
     say_result(id, false);
     heard(CORE_ANSWERED, "", "");
-    assert_true(one.model_us >= 0);
+    assert_true(one.said.model_us >= 0);
 }
 
 /* ---- rig ---- */

@@ -3,6 +3,7 @@
 #define TEST_ROUTER_BORROW_RIG_H
 
 #include "borrow.h"
+#include "reply.h"
 
 #include "base/mem.h"
 #include "base/time.h"
@@ -33,7 +34,7 @@ struct borrow_rig {
     unsigned ended;
     enum core_outcome outcome;
     struct pl_err err;
-    int64_t model_us;
+    struct reply_facts said;
     char body[64];
 };
 extern struct borrow_rig one;

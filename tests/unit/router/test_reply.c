@@ -104,9 +104,41 @@ static void model_time_is_read(void **state)
     for (size_t i = 0; i < PL_COUNT(rows); i++) {
         struct rpc_bytes *b = rpc_bytes_copy(rows[i].bytes, rows[i].n);
 
-        assert_int_equal(reply_model_us(b), rows[i].us);
+        struct reply_facts said;
+
+        assert_int_equal(reply_read(b, &said), rows[i].us >= 0);
+        assert_int_equal(said.model_us, rows[i].us);
         rpc_bytes_unref(b);
     }
+}
+
+static void error_of_is(const char *bytes, size_t n, enum pl_code code, int status, const char *text)
+{
+    struct rpc_bytes *b = rpc_bytes_copy(bytes, n);
+    struct reply_facts said;
+    struct pl_err err;
+
+    reply_error(b, &err);
+    assert_int_equal(err.code, code);
+    assert_int_equal(err.model_status, status);
+    assert_string_equal(err.message, text);
+    assert_int_equal(reply_read(b, &said), code == PL_MODEL);
+    assert_int_equal(said.model_status, status);
+    rpc_bytes_unref(b);
+}
+
+static void errors_of_the_model(void **state)
+{
+    static char huge[2000] = "\x0a\xcd\x0f", cut[1024]; /* 1997 bytes */
+
+    (void)state;
+    error_of_is("\x0a\x02no\x28\x9f\x03", 7, PL_MODEL, 415, "no");
+    error_of_is("\x28\xf4\x03", 3, PL_MODEL, 500, "the model gave no reason");
+    error_of_is("\x0a\x02n\xff\x28\xf4\x03", 7, PL_MODEL, 500, "n?");
+    error_of_is("\xff", 1, PL_INTERNAL, 0, "the worker host's answer is malformed");
+    memset(huge + 3, 'x', 1997);
+    memset(cut, 'x', 1023);
+    error_of_is(huge, 2000, PL_MODEL, 0, cut);
 }
 
 static void tensor_answer_is_the_body(void **state)
@@ -130,6 +162,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(variant_and_timings_are_appended),
         cmocka_unit_test(model_time_is_read),
+        cmocka_unit_test(errors_of_the_model),
         cmocka_unit_test(tensor_answer_is_the_body),
     };
 

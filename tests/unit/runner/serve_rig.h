@@ -189,8 +189,8 @@ static inline result_t *as_result(struct reply r)
     result_t *message;
 
     if (r.header.kind == FRAME_ERROR) {
-        failure_t *error = pilotlight__internal__v1__runner_error__unpack(NULL, r.header.length, r.payload);
-        fail_msg("%s", error ? error->message : "no error message");
+        message = pilotlight__internal__v1__worker_invoke_response__unpack(NULL, r.header.length, r.payload);
+        fail_msg("%.*s", message ? (int)message->body.len : 0, message ? (const char *)message->body.data : "");
     }
     assert_int_equal(r.header.kind, FRAME_RESULT);
     message = pilotlight__internal__v1__worker_invoke_response__unpack(NULL, r.header.length, r.payload);

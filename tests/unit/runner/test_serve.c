@@ -12,11 +12,25 @@ static void assert_result(struct reply r, int status, const char *content_type, 
     pilotlight__internal__v1__worker_invoke_response__free_unpacked(message, NULL);
 }
 
-static void assert_error(struct reply r, enum frame_kind kind, int status, const char *text)
+static void assert_error(struct reply r, int status, const char *text)
+{
+    result_t *message;
+
+    assert_int_equal(r.header.kind, FRAME_ERROR);
+    message = pilotlight__internal__v1__worker_invoke_response__unpack(NULL, r.header.length, r.payload);
+    assert_non_null(message);
+    assert_int_equal(message->body.len, strlen(text));
+    assert_memory_equal(message->body.data, text, message->body.len);
+    assert_int_equal(message->model_status, status);
+    pilotlight__internal__v1__worker_invoke_response__free_unpacked(message, NULL);
+    free(r.payload);
+}
+
+static void assert_failed(struct reply r, int status, const char *text)
 {
     failure_t *message;
 
-    assert_int_equal(r.header.kind, kind);
+    assert_int_equal(r.header.kind, FRAME_FAILED);
     message = pilotlight__internal__v1__runner_error__unpack(NULL, r.header.length, r.payload);
     assert_non_null(message);
     assert_string_equal(message->message, text);
@@ -215,8 +229,8 @@ static void answers_have_the_container_s_status(void **state)
 
     (void)state;
     for (size_t i = 0; i < PL_COUNT(cases); i++)
-        assert_error(invoke(&h, cases[i].type, cases[i].accept, cases[i].body, strlen(cases[i].body)), FRAME_ERROR,
-                     cases[i].status, cases[i].message);
+        assert_error(invoke(&h, cases[i].type, cases[i].accept, cases[i].body, strlen(cases[i].body)), cases[i].status,
+                     cases[i].message);
     assert_result(invoke(&h, "text/csv", "", "", 0), 204, "text/csv", "");
     /* None of these did it any harm. */
     assert_result(invoke(&h, "text/csv", "", "59.0,2.0,32.1,101.0,157.0,93.2,38.0,4.0,4.8598,87.0", 51), 200,
@@ -230,7 +244,7 @@ static void garbage_is_a_bad_request(void **state)
 
     (void)state;
     send_frame(&h, FRAME_INVOKE, (const uint8_t *)"\xff\xff\xff", 3);
-    assert_error(receive(&h), FRAME_ERROR, 400, "the request is not a valid protobuf message");
+    assert_error(receive(&h), 400, "the request is not a valid protobuf message");
     assert_int_equal(stop(&h), 0);
 }
 
@@ -259,7 +273,7 @@ static void an_answer_beyond_the_limit_is_refused(void **state)
     assert_non_null(body);
     for (size_t i = 0; i < n; i += 2)
         memcpy(body + i, "1\n", 2);
-    assert_error(invoke(&h, "text/csv", "", body, n), FRAME_ERROR, 500,
+    assert_error(invoke(&h, "text/csv", "", body, n), 500,
                  "the answer for 500000 rows is larger than 6291456 bytes: send fewer rows at once");
     /* 100,000 rows of 18 characters are fine. */
     n = 200000;
@@ -282,8 +296,8 @@ static void a_bad_model_fails_to_load(void **state)
     assert_non_null(file);
     assert_true(fputs("{\"version\": [1, 7, 4]}", file) >= 0);
     fclose(file);
-    assert_error(load(&h, dir, NULL, NULL), FRAME_FAILED, 500,
-                 "Unable to load model: model: XGBoost cannot read it: Invalid cast, from Null to Object");
+    assert_failed(load(&h, dir, NULL, NULL), 500,
+                  "Unable to load model: model: XGBoost cannot read it: Invalid cast, from Null to Object");
     assert_int_equal(stop(&h), 0);
     remove(path);
     rmdir(dir);

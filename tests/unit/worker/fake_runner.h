@@ -28,8 +28,10 @@ static inline void fake_runner_say(int fd, enum frame_kind kind, uint64_t id, co
 
 static inline void fake_runner_act(char what, int fd, const struct frame_header *h)
 {
-    static const char error[] = "\x08\x90\x03\x12\x03"
-                                "bad",
+    static const char failed[] = "\x08\x90\x03\x12\x03"
+                                 "bad",
+                      error[] = "\x0a\x03"
+                                "bad\x28\x90\x03",
                       answer[] = "\x0a\x02ok\x12\x08text/csv";
     bool load = h->kind == FRAME_LOAD;
 
@@ -37,8 +39,10 @@ static inline void fake_runner_act(char what, int fd, const struct frame_header 
         fake_runner_say(fd, FRAME_LOADED, h->id, "", 0);
     else if (what == 'g')
         fake_runner_say(fd, FRAME_RESULT, h->id, answer, sizeof(answer) - 1);
+    else if (what == 'e' && load)
+        fake_runner_say(fd, FRAME_FAILED, h->id, failed, sizeof(failed) - 1);
     else if (what == 'e')
-        fake_runner_say(fd, load ? FRAME_FAILED : FRAME_ERROR, h->id, error, sizeof(error) - 1);
+        fake_runner_say(fd, FRAME_ERROR, h->id, error, sizeof(error) - 1);
     else if (what == 'x')
         _exit(7);
     else if (what == 'k')

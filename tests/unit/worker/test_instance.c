@@ -383,9 +383,16 @@ static void an_error_of_the_model_leaves_it_alive(void **state)
     in = start();
     invoke(in, 'e', NEVER_MS);
     loop_run(rig->loop);
-    assert_int_equal(rig->err.code, PL_MODEL);
-    assert_int_equal(rig->err.model_status, 400);
+    assert_int_equal(rig->err.code, PL_OK); /* an answer, as it came */
+    assert_memory_equal(rig->result,
+                        "\x0a\x03"
+                        "bad\x28\x90\x03",
+                        8);
+    assert_true(in->refused);
     assert_int_equal(in->state, INSTANCE_IDLE);
+    invoke(in, 'g', NEVER_MS);
+    loop_run(rig->loop);
+    assert_false(in->refused);
 }
 
 static void one_that_exits_over_a_request(void **state)

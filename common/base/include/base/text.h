@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 bool pl_utf8_valid(const char *s, size_t n); /* RFC 3629: no overlong forms, no surrogates */
+void pl_utf8_clean(char *s, size_t n);       /* makes it so: each byte that belongs to no character becomes '?' */
 
 /* Whole string, decimal, in range; no sign for unsigned, no white space. */
 bool pl_parse_i64(const char *s, int64_t min, int64_t max, int64_t *out);

@@ -19,7 +19,11 @@ enum answer_verdict { ANSWER_GOOD, ANSWER_TOO_LARGE, ANSWER_LIE };
  * '*out_why' is a static text for LIE. */
 enum answer_verdict answer_check_result(const uint8_t *payload, size_t len, const char **out_why);
 
-/* A RunnerError as PL_MODEL with its status and text, and the reason ANSWER_FOREST_DAMAGED when it says so. False: a
+/* An ERROR's payload: the same message with a status of 400..599, and a body of at most FRAME_MAX_ERROR, which is the text
+ * for the caller. False: a lie. */
+bool answer_check_error(const uint8_t *payload, size_t len, const char **out_why);
+
+/* FAILED: a RunnerError as PL_MODEL with its status and text, and the reason ANSWER_FOREST_DAMAGED when it says so. False: a
  * lie. */
 #define ANSWER_FOREST_DAMAGED "FOREST_DAMAGED"
 bool answer_read_error(const uint8_t *payload, size_t len, struct pl_err *out, const char **out_why);

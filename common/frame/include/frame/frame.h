@@ -8,7 +8,7 @@
  *
  *     worker -> instance, on its first socket            instance -> worker
  *     LOAD    LoadRequest                                LOADED LoadResponse | FAILED RunnerError
- *     INVOKE  WorkerInvokeRequest                        RESULT WorkerInvokeResponse | ERROR RunnerError
+ *     INVOKE  WorkerInvokeRequest                        RESULT WorkerInvokeResponse | ERROR the same, of a failure
  *     ATTACH  nothing, with a descriptor                 (no answer)
  *     DETACH  nothing                                    DETACHED nothing
  *
@@ -34,6 +34,8 @@
 #define FRAME_HEADER_SIZE 16
 /* 6 MiB of payload, its envelope, and room for an answer that is longer than its question. */
 #define FRAME_MAX_PAYLOAD ((uint32_t)(7u << 20))
+/* The body of an ERROR: what a model says instead of an answer. A rule of our own, beyond which it is cut. */
+#define FRAME_MAX_ERROR ((size_t)64 << 10)
 
 enum frame_kind {
     FRAME_LOAD = 1,

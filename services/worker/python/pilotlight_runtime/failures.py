@@ -76,15 +76,15 @@ def _cut_front(text, limit):
     return "..." + raw[len(raw) - limit + 3 :].decode("utf-8", "ignore")
 
 
-def for_caller(exception, memory_size_mb=0):
-    """(status, text) of what went wrong: first a line that says it, then as much of the traceback's end as there is room for."""
+def for_caller(exception, memory_size_mb=0, limit=MAX_MESSAGE):
+    """(status, text) of what went wrong: first a line that says it, then as much of the traceback's end as there is room for in 'limit' bytes."""
     if isinstance(exception, Refusal):
-        return exception.status, cut(exception.text, MAX_MESSAGE)
+        return exception.status, cut(exception.text, limit)
     hook, cause = ("inference", exception)
     if isinstance(exception, HookFailed):
         hook, cause = exception.hook, exception.cause
-    first = cut(_summary(hook, cause, memory_size_mb), MAX_MESSAGE // 2)
-    room = MAX_MESSAGE - len(first.encode()) - 1
+    first = cut(_summary(hook, cause, memory_size_mb), limit // 2)
+    room = limit - len(first.encode()) - 1
     trace = "" if isinstance(cause, MemoryError) else _cut_front(_trace(cause).strip(), room)
     return _status(cause), first + "\n" + trace if trace else first
 

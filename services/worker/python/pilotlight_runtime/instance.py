@@ -53,11 +53,17 @@ class Instance:
         self.loaded = False  # LOAD has been answered with LOADED
         self.memory_size_mb = 0
 
-    def _fail(self, kind, frame_id, exception):
+    def _fail_load(self, frame_id, exception):
         failures.log(exception)
         status, text = failures.for_caller(exception, self.memory_size_mb)
         output.flush()
-        self.link.send(kind, frame_id, messages.runner_error(status, text))
+        self.link.send(link.FAILED, frame_id, messages.runner_error(status, text))
+
+    def _refuse(self, frame_id, exception):
+        failures.log(exception)
+        status, text = failures.for_caller(exception, self.memory_size_mb, messages.MAX_ERROR)
+        output.flush()
+        self.link.send(link.ERROR, frame_id, messages.refusal(status, text))
 
     def _guarded(self, work, payload):
         """'work' runs the model's code; its exceptions come out, whichever they are."""
@@ -108,7 +114,7 @@ class Instance:
             answer = self._guarded(self._load, payload)
             self.loaded = True
         except BaseException as e:
-            self._fail(link.FAILED, frame_id, e)
+            self._fail_load(frame_id, e)
             return
         output.flush()
         self.link.send(link.LOADED, frame_id, answer)
@@ -123,7 +129,7 @@ class Instance:
         try:
             answer = self._guarded(self._invoke, payload)
         except BaseException as e:
-            self._fail(link.ERROR, frame_id, e)
+            self._refuse(frame_id, e)
             return
         output.flush()
         self.link.send(link.RESULT, frame_id, answer)

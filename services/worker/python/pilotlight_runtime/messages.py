@@ -2,7 +2,8 @@
 
 from . import wire
 
-MAX_MESSAGE = 1023  # bytes of an error's text, as the host takes it
+MAX_MESSAGE = 1023  # bytes of the reason why a model did not load, as the host takes it
+MAX_ERROR = 64 << 10  # bytes of an error that a caller gets instead of an answer
 
 
 class LoadRequest:
@@ -87,8 +88,13 @@ def invoke_response(body, content_type, custom_attributes, status):
     return b"".join((head, body, tail))
 
 
+def refusal(status, text):
+    """In answer to INVOKE. 'text' is cut between characters."""
+    return invoke_response(cut(text, MAX_ERROR).encode(), "", "", status)
+
+
 def runner_error(status, text):
-    """'text' is cut between characters."""
+    """In answer to LOAD. 'text' is cut between characters."""
     return wire.put_varint(1, status) + wire.put_bytes(2, cut(text, MAX_MESSAGE).encode())
 
 
