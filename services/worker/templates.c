@@ -278,8 +278,12 @@ static void start(struct template *e, const spec_t *spec, struct instance *from)
 
     if (capacity_admit(t->o.capacity, spec->memory_size_mb, s.estimate_bytes, &err) != PL_OK ||
         !make_control(&e->control, &s.template_fd)) {
+        const char *why = err.code == PL_OK ? strerror(errno) : err.message;
+
         log_info("template_not_made", LOG_STR("endpoint", e->endpoint), LOG_STR("variant", e->variant),
-                 LOG_STR("why", err.code == PL_OK ? strerror(errno) : err.message));
+                 LOG_STR("why", why));
+        if (e->failures == 0) /* it is tried again, and would be said again */
+            say_none(from, why);
         pause_making(e);
         return;
     }

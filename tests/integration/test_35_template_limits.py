@@ -91,6 +91,19 @@ def test_why_there_is_none_is_said_where_people_look(up, artifacts):
     up.delete_endpoint("program")
 
 
+def test_that_there_is_no_memory_for_one_is_said_too(up, artifacts):
+    """The instance fills the host. It is said once, though it is tried again."""
+    up.serve("alone", custom.archive(artifacts, SCRIPT), model_fields={"runtime": "python", "environment": {"PILOTLIGHT_SNAPSHOT": "1"}},
+             memory=6144, keep_alive_ms=600000)
+    it = Served(up, "alone")
+    assert it.ask("STATE['loaded_in']") == 1
+    it.said("no template for this model, its instances load it themselves: ")
+    it.end_instances()
+    assert it.ask("STATE['loaded_in']") == 1
+    assert it.logs().count("no template for this model") == 1 and "memory" in it.logs()
+    up.delete_endpoint("alone")
+
+
 def test_a_template_that_cannot_load_is_said_too(serve):
     it = serve("only-instances", SCRIPT + "\n_model_fn = model_fn\ndef model_fn(model_dir):\n    if os.getpid() != 1:\n        raise ValueError('not here')\n    return _model_fn(model_dir)\n")
     it.said("no template for this model")
