@@ -62,7 +62,10 @@ static enum ctl_exit invoke(const struct args *a, struct invoke_plan *plan)
     if (plan->calls > 1)
         latency_print(&result.latency, result.elapsed_us, plan->concurrency, stderr);
     latency_done(&result.latency);
-    return result.first.code == PL_OK ? EXIT_OK : exit_report(stderr, &result.first);
+    pl_cleanup(pl_free_p) char *said = result.said;
+    if (result.first.code == PL_OK)
+        return EXIT_OK;
+    return exit_report_text(stderr, &result.first, said ? said : result.first.message);
 }
 
 enum ctl_exit cmd_invoke(const struct args *a)

@@ -39,7 +39,12 @@ const char *exit_label(const struct pl_err *err)
 
 enum ctl_exit exit_report(FILE *out, const struct pl_err *err)
 {
-    fprintf(out, "pilotlight: %s\n  code: %s", err->message, pl_code_name(err->code));
+    return exit_report_text(out, err, err->message);
+}
+
+enum ctl_exit exit_report_text(FILE *out, const struct pl_err *err, const char *text)
+{
+    fprintf(out, "pilotlight: %s\n  code: %s", text, pl_code_name(err->code));
     if (*err->reason && strcmp(err->reason, pl_code_name(err->code)))
         fprintf(out, "  reason: %s", err->reason);
     if (*err->field)

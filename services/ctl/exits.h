@@ -24,6 +24,8 @@ const char *exit_label(const struct pl_err *err);
 /* Writes the message, then one line of code, reason, field, retry time and model status as far as there are any.
  * Returns exit_for(err). */
 enum ctl_exit exit_report(FILE *out, const struct pl_err *err);
+/* With another text than the error's own, which has no room for more. */
+enum ctl_exit exit_report_text(FILE *out, const struct pl_err *err, const char *text);
 /* As exit_report() on stderr, but a wrong manifest, option or other local input exits with EXIT_USAGE. */
 enum ctl_exit exit_report_input(const struct pl_err *err);
 /* The table as text, for `pilotlight help exit-codes`. */

@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "client.h"
 #include "exits.h"
@@ -63,6 +64,7 @@ static void send_next(struct run *r, struct slot *s)
     request.custom_attributes = borrowed(p->custom_attributes);
     request.inference_id = borrowed(p->inference_id);
     request.body = (ProtobufCBinaryData){ .len = body->len, .data = (uint8_t *)(uintptr_t)body->bytes };
+    request.model_error_as_response = true; /* a status would hold only the beginning */
     struct rpc_send send = {
         .path = "/pilotlight.v1.InferenceService/Invoke",
         .message = &request.base,
@@ -141,6 +143,34 @@ static void record_failure(struct run *r, const struct pl_err *status)
         r->result->first = err;
 }
 
+/* What moves the cursor or changes colours does not get to a terminal. */
+static char *fit_for_terminal(const ProtobufCBinaryData *body)
+{
+    char *text = pl_new0(1, body->len + 1);
+    if (body->len)
+        memcpy(text, body->data, body->len);
+    pl_utf8_clean(text, body->len);
+    for (unsigned char *c = (unsigned char *)text; c < (unsigned char *)text + body->len; c++) {
+        if ((*c < 0x20 && *c != '\n' && *c != '\t') || *c == 0x7f)
+            *c = '?';
+        else if (*c == 0xc2 && c[1] < 0xa0) /* a control character of two bytes */
+            *c = c[1] = '?';
+    }
+    return text;
+}
+
+static void record_refusal(struct run *r, const Pilotlight__V1__InvokeResponse *reply)
+{
+    pl_cleanup(pl_free_p) char *said = fit_for_terminal(&reply->body);
+    bool is_first = r->result->first.code == PL_OK;
+    struct pl_err err;
+    (void)pl_fail_reason(&err, PL_MODEL, "MODEL_ERROR", NULL, "%s", *said ? said : "the model gave no reason");
+    err.model_status = reply->model_status;
+    record_failure(r, &err);
+    if (is_first && *said)
+        r->result->said = pl_take(said);
+}
+
 static void on_done(void *arg, const struct pl_err *status, const void *message, struct rpc_bytes *bytes)
 {
     struct slot *s = arg;
@@ -153,6 +183,8 @@ static void on_done(void *arg, const struct pl_err *status, const void *message,
     s->busy = false;
     if (status->code != PL_OK) {
         record_failure(r, status);
+    } else if (reply->model_status >= 400) {
+        record_refusal(r, reply);
     } else {
         latency_answered(&r->result->latency, took_us, reply->timings && reply->timings->cold);
         if (r->plan->timings)

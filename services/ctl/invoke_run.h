@@ -35,6 +35,7 @@ struct invoke_plan {
 struct invoke_result {
     struct latency latency; /* latency_done() by the caller */
     struct pl_err first;    /* of the calls that failed; code PL_OK when none did */
+    char *said; /* when that was the model's own error: all of it, fit for a terminal; free()d by the caller */
     int64_t elapsed_us;
 };
 

@@ -72,6 +72,8 @@ def test_all_that_it_says_of_an_error(up, serve):
         assert (answer.model_status, answer.body.decode(), answer.timings.cold) == (422, said, False)
         error = protos.Failure(model_error(up, name, b"status 422 %d" % count))
         assert error.metadata["model_status"] == "422" and error.message == said.encode()[:1023].decode(errors="ignore")
+        shown = suite.command("invoke", name, f"status 422 {count}", server=up.base)
+        assert shown.returncode == 5 and f"pilotlight: {said}\n  code: MODEL  reason: MODEL_ERROR  model status: 422\n" in shown.stderr
 
 
 def test_ten_lines_of_c(up, serve, tmp_path):
