@@ -5,8 +5,8 @@
     both.create_model(...)                  what can be done once only is done by each in turn
     both.refused("describe_model", ...)     the same error for both
 
-The two speak different protocols where a service has several (CloudWatch: query and JSON 1.0). 'seen' remembers what JavaScript's answers held, as
-service_model.seen does for boto3's.
+The two speak different protocols where a service has several (CloudWatch: query and JSON 1.0). 'seen' remembers, for each of them, what its answers
+held: {(service, operation): places}; an operation without answer has no places.
 """
 import collections
 import datetime
@@ -23,8 +23,7 @@ ONCE = ("Create", "Update", "Delete", "Deregister", "Complete", "Abort")
 OWN = ("UploadId", "EncodingType")
 REQUEST = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-seen = collections.defaultdict(set)
-asked = {"boto3": set(), "javascript": set()}
+seen = {"boto3": collections.defaultdict(set), "javascript": collections.defaultdict(set)}
 
 
 class Twin:
@@ -43,19 +42,23 @@ class Twin:
         return call
 
     def by_boto3(self, method, operation, arguments):
-        asked["boto3"].add((self.service, operation))
         out = getattr(self.boto3, method)(**arguments)
-        return {key: value.read() if hasattr(value, "iter_chunks") else value for key, value in out.items() if key != "ResponseMetadata"}
+        out = {key: value.read() if hasattr(value, "iter_chunks") else value for key, value in out.items() if key != "ResponseMetadata" and value is not None}
+        self.remember("boto3", operation, out)
+        return out
 
     def by_javascript(self, operation, arguments):
-        asked["javascript"].add((self.service, operation))
         out = self.javascript.call(CLIENTS.get(self.service, f"client-{self.service}"), operation, arguments)
         shape = self.boto3.meta.service_model.operation_model(operation).output_shape
         if shape:
             wrong = [p for p in service_model.problems(shape, out, parsed=True) if not p.endswith(" is unknown")]
             assert not wrong, f"{self.service} {operation}: {wrong}"
-            seen[self.service, operation].update(service_model.members(shape, out))
+        self.remember("javascript", operation, out)
         return out
+
+    def remember(self, who, operation, out):
+        shape = self.boto3.meta.service_model.operation_model(operation).output_shape
+        seen[who][self.service, operation].update(service_model.members(shape, out) if shape else ())
 
     def both(self, method, operation, arguments):
         """What changed by itself in between is looked at again."""
@@ -107,7 +110,7 @@ def differences(shape, old, new, path=""):
     kind = shape.type_name
     if kind == "structure":
         for name in old:
-            if name in OWN or old[name] is None:
+            if name in OWN:
                 continue
             if name not in new:
                 yield f"{path}.{name} is missing in JavaScript: boto3 has {str(old[name])[:80]!r}"
