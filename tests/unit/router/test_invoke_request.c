@@ -87,6 +87,10 @@ static void reads_whatever_the_cuts(void **state)
         assert_int_equal(read_message(invoke_request_read, &m.base, pieces[i]), PL_OK);
         assert_string_equal(r.endpoint, "fraud-2");
         assert_string_equal(r.variant, "blue");
+        assert_false(r.error_as_response);
+        m.model_error_as_response = 1;
+        assert_int_equal(read_message(invoke_request_read, &m.base, pieces[i]), PL_OK);
+        assert_true(r.error_as_response);
     }
 }
 
@@ -180,6 +184,7 @@ static void malformed(void **state)
         { "\x20\x01", 2 },
         { "\x10\x01", 2 },
         { "\x38\x01", 2 },
+        { "\x42\x01x", 3 },
     };
 
     (void)state;
