@@ -1,7 +1,8 @@
 """Models that newer XGBoost wrote: the installed library refuses some of them and would misread others; their compiled forest serves all."""
-import copy
 import json
 import re
+import subprocess
+import tarfile
 import urllib.request
 
 import numpy
@@ -85,16 +86,57 @@ def test_every_layout_predicts_the_same(up, artifacts, kind):
     assert numpy.allclose(got, wanted.reshape(len(rows), -1), rtol=2e-6, atol=1e-7)
 
 
+# ---- as newer libraries have written them ----
+
+def written(path):
+    """{kind: its files by ending}"""
+    with tarfile.open(path) as archive:
+        files = {name: archive.extractfile(name).read() for name in archive.getnames()}
+    kinds = sorted({name.rpartition(".")[0] for name in files})
+    return {kind: {ending: files[f"{kind}.{ending}"] for ending in ("json", "ubj", "csv")} for kind in kinds}
+
+
+WRITTEN = {path.name[len("xgboost-"):-len(".tar.xz")]: written(path) for path in (suite.ROOT / "tests" / "models").glob("xgboost-*.tar.xz")}
+
+
+@pytest.fixture(scope="module")
+def served_written(up, artifacts):
+    """An endpoint for each kind of each version, all created before the first is waited for: an ensemble of the model in both formats."""
+    for version, kinds in WRITTEN.items():
+        for kind, files in kinds.items():
+            name = f"written-{version.replace('.', '-')}-{kind}"
+            up.create_model(name, artifacts.tar(*(models.entry(f"{kind}.{form}", files[form]) for form in ("json", "ubj"))))
+            up.create_config(name, suite.variant_of(name))
+            up.create_endpoint(name)
+
+
+def library_version():
+    """Of the XGBoost that instances have."""
+    told = subprocess.run([suite.BIN / "pilotlight-runner", "version"], check=True, capture_output=True, text=True).stdout
+    return [int(part) for part in re.fullmatch(r"pilotlight-runner \S+ \(xgboost (\d+)\.(\d+)\.(\d+)\)\n", told).groups()]
+
+
+# What no forest can be, and why: served by a library that is not older than the one that wrote it.
+NO_FOREST = {"vector-leaves": "several targets in a leaf", "linear": "gblinear"}
+
+
+@pytest.mark.parametrize("version, kind", [(version, kind) for version, kinds in WRITTEN.items() for kind in kinds])
+def test_what_a_newer_library_wrote_predicts_as_it_did(up, served_written, version, kind):
+    """See tests/models/make_newer.py."""
+    name = f"written-{version.replace('.', '-')}-{kind}"
+    endpoint, status = up.settled(name)
+    if kind in NO_FOREST and library_version() < [int(part) for part in version.split(".")]:
+        assert status == "FAILED" and NO_FOREST[kind] in endpoint.failure_reason, endpoint.failure_reason
+        return
+    assert status == "IN_SERVICE", endpoint.failure_reason
+    facts = endpoint.variants[0].facts
+    assert facts.model_files == 2 and facts.forests == (0 if kind in NO_FOREST else 2), facts
+    rows, wanted = zip(*(line.split(";") for line in WRITTEN[version][kind]["csv"].decode().splitlines()))
+    got = numbers(up.invoke(name, "\n".join(rows).encode(), content_type="text/csv").body.decode())
+    assert numpy.allclose(got, numbers("\n".join(wanted)), rtol=1e-6, atol=1e-7)
+
+
 # ---- what is refused ----
-
-def refused_vector_leaves(written):
-    """As multi_strategy=multi_output_tree writes it."""
-    for tree in newer_xgboost.trees_of(written["learner"])["trees"]:
-        tree["tree_param"]["size_leaf_vector"] = "2"
-        tree["leaf_weights"] = tree.pop("split_conditions") * 2
-        tree["split_conditions"] = [0.0] * (len(tree["leaf_weights"]) // 2)
-    written["learner"]["learner_model_param"]["num_target"] = "2"
-
 
 def unheard_of(written):
     written["learner"]["objective"] = {"name": "reg:unheard_of"}
@@ -105,7 +147,6 @@ def loose_trees(written):
 
 
 REFUSED = {
-    "vector-leaves": (refused_vector_leaves, "several targets in a leaf"),
     "objective": (unheard_of, "reg:unheard_of"),
     "loose": (loose_trees, "not every tree has a group"),
 }
@@ -118,14 +159,6 @@ def test_what_no_forest_can_be_is_refused_with_the_reason(up, artifacts, kind):
     written = newer_xgboost.as_of(newer_xgboost.document(booster), "3.1")
     spoil(written)
     refused(up, f"newer-{kind}", artifacts.tar(models.entry("xgboost-model.json", newer_xgboost.to_json(written))), reason)
-
-
-def test_linear_models_of_newer_versions_are_refused_with_the_reason(up, artifacts):
-    booster, _, _ = trained("reg:squarederror", booster="gblinear", updater="coord_descent")
-    written = copy.deepcopy(newer_xgboost.document(booster))
-    written["version"] = newer_xgboost.VERSIONS["3.1"]
-    newer_xgboost.list_base_scores(written["learner"])
-    refused(up, "newer-linear", artifacts.tar(models.entry("xgboost-model.json", newer_xgboost.to_json(written))), "gblinear")
 
 
 def refused(up, name, uri, reason):

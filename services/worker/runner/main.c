@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/sanitizer.h"
 #include "base/text.h"
+#include "booster.h"
 #include "compile_model.h"
 #include "egress.h"
 #include "http_serve.h"
@@ -99,8 +100,11 @@ static int egress_inside(int argc, char **argv)
 
 static int run_version(int argc, char **argv)
 {
+    char library[32];
+
     (void)argc, (void)argv;
-    return printf("pilotlight-runner %s\n", PL_VERSION) < 0;
+    booster_version(library, sizeof(library));
+    return printf("pilotlight-runner %s (%s)\n", PL_VERSION, library) < 0;
 }
 
 static const struct mode {
@@ -123,7 +127,7 @@ static const struct mode {
       "MODE: makes processes that run MODE in sandboxes, as descriptor 3 asks for them" },
     { "probe", sandbox_probe_main, sandbox_trial_main, false,
       "prints what this host can enforce, one JSON object a line" },
-    { "version", run_version, NULL, false, "prints the version" },
+    { "version", run_version, NULL, false, "prints its version and that of its XGBoost" },
 };
 
 static const struct mode *find_mode(const char *name)
