@@ -35,14 +35,16 @@ CONTROL_HANDLER(get_endpoint)
 {
     const Pilotlight__V1__GetEndpointRequest *r = message;
     struct control *c = service;
-    struct pl_err err;
-    pl_cleanup(record_free_p) void *endpoint = NULL;
+    struct pl_err err, waits;
+    pl_cleanup(record_free_p) Pilotlight__V1__Endpoint *endpoint = NULL;
     Pilotlight__V1__GetEndpointResponse reply = PILOTLIGHT__V1__GET_ENDPOINT_RESPONSE__INIT;
     if (validate_name(&c->limits, "name", r->name, &err) != PL_OK ||
         !(endpoint = record_get(c->store, STORE_ENDPOINT, r->name, &err))) {
         rpc_fail(call, &err);
         return;
     }
+    if (lifecycle_waits_for(c->lifecycle, r->name, &waits))
+        record_set_text(&endpoint->waiting_reason, waits.message);
     reply.endpoint = endpoint;
     rpc_reply(call, &reply.base);
 }

@@ -318,6 +318,13 @@ void lifecycle_free(struct lifecycle *l)
     free(l);
 }
 
+bool lifecycle_waits_for(const struct lifecycle *l, const char *endpoint, struct pl_err *out)
+{
+    struct operation *op;
+    HASH_FIND_STR(l->operations, endpoint, op);
+    return op && operation_waits_for(l, op, out);
+}
+
 unsigned lifecycle_count(const struct lifecycle *l)
 {
     return HASH_COUNT(l->operations);

@@ -74,6 +74,8 @@ void lifecycle_tick(struct lifecycle *l);
 void lifecycle_routers_changed(struct lifecycle *l);
 /* A host came, or offers other things. */
 void lifecycle_hosts_changed(struct lifecycle *l);
+/* What is in the way of the endpoint's operation just now; false: nothing that is known, or it has none. */
+bool lifecycle_waits_for(const struct lifecycle *l, const char *endpoint, struct pl_err *out);
 /* Operations under way. */
 unsigned lifecycle_count(const struct lifecycle *l);
 

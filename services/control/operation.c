@@ -53,14 +53,20 @@ static const Pilotlight__Internal__V1__VariantRecord *variant_of(const struct pr
     return p->operation->generation->variants[p->variant];
 }
 
+/* Cut at the size of a reason, on a character. */
+static void about(const struct preparation *p, const char *why, struct pl_err *out)
+{
+    const Pilotlight__Internal__V1__VariantRecord *v = variant_of(p);
+    (void)pl_fail(out, PL_PRECONDITION, NULL, "variant \"%s\", model \"%s\": %s", v->variant->variant->name,
+                  v->model->name, why);
+}
+
 /* Ends the proving: the first reason counts. */
 static void fail(struct lifecycle *l, struct preparation *p, const char *why)
 {
     struct operation *op = p->operation;
-    const Pilotlight__Internal__V1__VariantRecord *v = variant_of(p);
-    struct pl_err text; /* cuts at its size, on a character */
-    (void)pl_fail(&text, PL_PRECONDITION, NULL, "variant \"%s\", model \"%s\": %s", v->variant->variant->name,
-                  v->model->name, why);
+    struct pl_err text;
+    about(p, why, &text);
     (void)snprintf(op->failure, sizeof(op->failure), "%s", text.message);
     op->phase = OPERATION_FAIL;
     cancel_calls(l, op);
@@ -183,6 +189,48 @@ void operation_hosts_changed(struct lifecycle *l, struct operation *op)
         if (op->preparations[i].next_ms == INT64_MAX)
             op->preparations[i].next_ms = l->ports.now_ms(l->ports.arg);
 }
+
+/* ---- what is in its way ---- */
+
+static bool preparation_waits_for(const struct preparation *p, struct pl_err *out)
+{
+    pl_cleanup(pl_free_p) char *why = NULL;
+    if (p->proven)
+        return false;
+    if (p->last.code != PL_OK)
+        why = pl_format("%s (tried %u times)", p->last.message, p->attempts - (p->call != NULL));
+    else if (p->next_ms == INT64_MAX)
+        why = pl_format("no worker host offers the runtime \"%s\"", variant_of(p)->model->runtime);
+    if (why)
+        about(p, why, out);
+    return why != NULL;
+}
+
+bool operation_waits_for(const struct lifecycle *l, const struct operation *op, struct pl_err *out)
+{
+    switch (op->phase) {
+    case OPERATION_PREPARE:
+        for (size_t i = 0; i < op->generation->n_variants; i++)
+            if (preparation_waits_for(&op->preparations[i], out))
+                return true;
+        return false;
+    case OPERATION_PUBLISH:
+        if (l->ports.applied(l->ports.arg, op->version))
+            return false;
+        (void)pl_fail(out, PL_PRECONDITION, NULL, "not every router has taken it over");
+        return true;
+    case OPERATION_DRAIN:
+        if (!op->serving || l->ports.drained(l->ports.arg, op->name, op->version))
+            return false;
+        (void)pl_fail(out, PL_PRECONDITION, NULL, "requests are in flight, or a router has not heard of it");
+        return true;
+    case OPERATION_FAIL:
+        break;
+    }
+    return false;
+}
+
+/* ---- when ---- */
 
 static bool may_start(const struct lifecycle *l, const struct preparation *p)
 {

@@ -68,6 +68,8 @@ enum prepare_state operation_prepare(struct lifecycle *l, struct operation *op);
 void operation_hosts_changed(struct lifecycle *l, struct operation *op);
 /* A step would do something now. Cheap: it is asked of all operations whenever anything happens to one. */
 bool operation_is_due(const struct lifecycle *l, const struct operation *op, int64_t now_ms);
+/* What is in its way just now; false: nothing that is known. */
+bool operation_waits_for(const struct lifecycle *l, const struct operation *op, struct pl_err *out);
 /* When it is due for no other reason than the time. */
 int64_t operation_wake_ms(const struct lifecycle *l, const struct operation *op, int64_t now_ms);
 

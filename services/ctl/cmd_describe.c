@@ -138,6 +138,8 @@ static void describe_endpoint(const ProtobufCMessage *message)
     text(0, "status", get_status_text(e->status));
     if (*e->failure_reason)
         text(0, "reason", e->failure_reason);
+    if (*e->waiting_reason)
+        text(0, "waits", e->waiting_reason);
     text(0, "config", e->endpoint_config_name);
     if (*e->pending_endpoint_config_name)
         text(0, "config being proven", e->pending_endpoint_config_name);

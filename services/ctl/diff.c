@@ -13,6 +13,7 @@ static const char *const observed[] = { "created_at_unix_ms",
                                         "updated_at_unix_ms",
                                         "status",
                                         "failure_reason",
+                                        "waiting_reason",
                                         "pending_endpoint_config_name",
                                         "version",
                                         "name" };

@@ -89,3 +89,14 @@ def test_a_full_host_says_why(stack, name):
         stack.invoke(name, sample.row(0), timeout=suite.PATIENCE)
     assert "may not exceed 2048 MB: overcommit 1 of 2048 MB" in refused.value.details(), refused.value
     assert stack.invoke(f"{name}-1", sample.row(0)).body == sample.answer(0)
+
+    late = f"{name}-late"
+    stack.create_model(late, models.SAMPLE_URI)
+    stack.create_config(late, suite.variant_of(late))
+    stack.create_endpoint(late)
+    suite.wait_until(lambda: "may not exceed 2048 MB" in stack.endpoint(late).waiting_reason, "the endpoint says what it waits for")
+    assert stack.status(late) == "CREATING" and not stack.endpoint(late).failure_reason
+    assert re.search(r"^waits +variant .*may not exceed 2048 MB.* \(tried \d+ times\)$", cli(stack, "describe", "endpoint", late), re.M)
+    stack.delete_endpoint(f"{name}-0")
+    endpoint, status = stack.settled(late)
+    assert status == "IN_SERVICE" and not endpoint.waiting_reason

@@ -27,11 +27,14 @@ static void test_a_creation(void **state)
 
 static void test_routers_are_waited_for(void **state)
 {
+    struct pl_err waits;
     (void)state;
     w.applied = 0;
     create("e", "one");
     answer(call_of("main"), PL_OK, SHA_A);
     assert_string_equal(w.story, "[0] e CREATING\n");
+    assert_true(lifecycle_waits_for(w.lifecycle, "e", &waits));
+    assert_string_equal(waits.message, "not every router has taken it over");
     pl_cleanup(record_free_p) Pilotlight__V1__Endpoint *e = look("e");
     assert_int_equal(e->n_variants, 0); /* not before it succeeded */
     w.now = 5;
@@ -54,9 +57,12 @@ static void test_a_late_router_does_not_hold_an_endpoint_up(void **state)
 
 static void test_no_host_until_the_deadline(void **state)
 {
+    struct pl_err waits;
     (void)state;
     w.hosts = 0;
     create("e", "one");
+    assert_true(lifecycle_waits_for(w.lifecycle, "e", &waits));
+    assert_string_equal(waits.message, "variant \"main\", model \"m\": no worker host offers the runtime \"xgboost\"");
     advance(179999);
     assert_string_equal(w.story, "");
     advance(180000);
@@ -85,20 +91,29 @@ static void test_a_host_that_comes_is_asked(void **state)
 
 static void test_passing_trouble_is_tried_elsewhere(void **state)
 {
+    struct pl_err waits;
     (void)state;
     create("e", "one");
     assert_string_equal(call_of("main")->host, "host-0");
+    assert_false(lifecycle_waits_for(w.lifecycle, "e", &waits)); /* things take their course */
     answer(call_of("main"), PL_UNAVAILABLE, "connection refused");
     assert_int_equal(open_calls(), 0);
+    assert_true(lifecycle_waits_for(w.lifecycle, "e", &waits));
+    assert_string_equal(waits.message, "variant \"main\", model \"m\": connection refused (tried 1 times)");
     advance(249);
     assert_int_equal(open_calls(), 0);
     advance(250);
     assert_string_equal(call_of("main")->host, "host-1");
+    assert_true(lifecycle_waits_for(w.lifecycle, "e", &waits)); /* the second try goes on */
+    assert_string_equal(waits.message, "variant \"main\", model \"m\": connection refused (tried 1 times)");
     answer(call_of("main"), PL_EXHAUSTED, "no room");
+    assert_true(lifecycle_waits_for(w.lifecycle, "e", &waits));
+    assert_string_equal(waits.message, "variant \"main\", model \"m\": no room (tried 2 times)");
     advance(749);
     assert_int_equal(open_calls(), 0);
     advance(750); /* the pause doubles */
     answer(call_of("main"), PL_OK, SHA_A);
+    assert_false(lifecycle_waits_for(w.lifecycle, "e", &waits));
     assert_string_equal(w.story, "[750] e CREATING\n[750] e IN_SERVICE\n");
 }
 
