@@ -9,14 +9,10 @@
 #include <string.h>
 
 /* What the server sets by itself: not part of what a person wants. */
-static const char *const observed[] = { "created_at_unix_ms",
-                                        "updated_at_unix_ms",
-                                        "status",
-                                        "failure_reason",
-                                        "waiting_reason",
-                                        "pending_endpoint_config_name",
-                                        "version",
-                                        "name" };
+static const char *const observed[] = {
+    "created_at_unix_ms", "updated_at_unix_ms",           "status",  "failure_reason",
+    "waiting_reason",     "pending_endpoint_config_name", "version", "name"
+};
 
 /* The server's defaults, as the .proto files state them. */
 static void fill_defaults(json_t *spec)
