@@ -1,11 +1,11 @@
 #include "capacity.h"
 
 #include "base/mem.h"
-#include "base/text.h"
 #include "base/time.h"
 #include "cache.h"
 #include "instance.h"
 #include "memory_use.h"
+#include "sandbox/cgroup.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -57,28 +57,10 @@ static int64_t meminfo(const char *key)
     return line && sscanf(line + strlen(key), ": %lld kB", &kib) == 1 ? (int64_t)kib * 1024 : -1;
 }
 
-/* The cgroup's limit, version 2 then 1; INT64_MAX: none. */
-static int64_t cgroup_limit(void)
-{
-    static const char *const files[] = { "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes" };
-
-    for (size_t i = 0; i < PL_COUNT(files); i++) {
-        char text[32];
-        int64_t limit;
-
-        if (!read_text(files[i], text, sizeof(text)))
-            continue;
-        text[strcspn(text, "\n")] = '\0';
-        if (pl_parse_i64(text, 1, INT64_MAX, &limit))
-            return limit;
-    }
-    return INT64_MAX;
-}
-
 static int64_t machine_memory(void)
 {
     int64_t total = meminfo("MemTotal");
-    int64_t limit = cgroup_limit();
+    int64_t limit = cgroups_memory_given();
 
     if (total < 0)
         total = 1024 * MIB;

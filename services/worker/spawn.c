@@ -58,10 +58,10 @@ static enum pl_code report_cgroups(const struct spawner *s, bool require, struct
             continue;
         if (require)
             return pl_fail(err, PL_PRECONDITION, "sandbox",
-                           "sandbox: 'require' cannot be kept: no %s control group (%s): %s", t->name,
-                           cgroups_why_not(s->cgroups), t->lost);
+                           "sandbox: 'require' cannot be kept: no %s control group (%s): %s; %s", t->name,
+                           cgroups_why_not(s->cgroups), t->lost, cgroups_advice(s->cgroups));
         log_warn("sandbox_weaker", LOG_STR("missing", t->name), LOG_STR("why", cgroups_why_not(s->cgroups)),
-                 LOG_STR("so", t->lost), LOG_STR("advice", CGROUP_ADVICE));
+                 LOG_STR("so", t->lost), LOG_STR("advice", cgroups_advice(s->cgroups)));
     }
     return PL_OK;
 }

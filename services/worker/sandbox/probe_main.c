@@ -54,7 +54,7 @@ static bool add_limits(struct pl_buf *b, const struct cgroups *c)
 
         add_finding(b, "limit", t->key, t->name, ok);
         if (!ok)
-            add_trouble(b, cgroups_why_not(c), t->lost, CGROUP_ADVICE);
+            add_trouble(b, cgroups_why_not(c), t->lost, cgroups_advice(c));
         (void)pl_buf_adds(b, "}\n");
         complete = complete && ok;
     }

@@ -1,8 +1,13 @@
 #include "rig.h"
 
 #include "cgroup_find.h"
+#include "cgroup_private.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const char hybrid_mounts[] =
     "22 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n"
@@ -59,9 +64,58 @@ static void finds_nothing(void **state)
     assert_false(cgroup_find(v2_mounts, "no colons\n", NULL, &at));
 }
 
+static void write_limit(const char *folder, const char *text)
+{
+    char path[128];
+    FILE *f;
+
+    (void)snprintf(path, sizeof(path), "%.100s/memory.max", folder);
+    f = fopen(path, "we");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* The limit of a service counts, and that of the slice in which it is. */
+static void the_least_limit_of_all_above(void **state)
+{
+    static const struct {
+        const char *top, *slice, *own;
+        int64_t least;
+    } cases[] = {
+        { "max\n", "max\n", "max\n", INT64_MAX },    { "max\n", "max\n", "4096\n", 4096 },
+        { "max\n", "8192\n", "max\n", 8192 },        { "12288\n", "8192\n", "16384\n", 8192 },
+        { "12288\n", "nonsense\n", "max\n", 12288 },
+    };
+    char top[] = "/tmp/pilotlight-groups-XXXXXX", slice[64], own[64], path[128];
+    struct cgroup_place at;
+
+    (void)state;
+    assert_non_null(mkdtemp(top));
+    (void)snprintf(slice, sizeof(slice), "%s/slice", top);
+    (void)snprintf(own, sizeof(own), "%s/slice/unit", top);
+    assert_int_equal(mkdir(slice, 0755), 0);
+    assert_int_equal(mkdir(own, 0755), 0);
+    (void)snprintf(at.top, sizeof(at.top), "%s", top);
+    (void)snprintf(at.own, sizeof(at.own), "%s", own);
+    assert_int_equal(cgroup_least_limit(&at, "memory.max"), INT64_MAX);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        write_limit(top, cases[i].top);
+        write_limit(slice, cases[i].slice);
+        write_limit(own, cases[i].own);
+        assert_int_equal(cgroup_least_limit(&at, "memory.max"), cases[i].least);
+    }
+    (void)snprintf(path, sizeof(path), "rm -r '%s'", top);
+    assert_int_equal(system(path), 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(finds), cmocka_unit_test(finds_nothing) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(finds),
+        cmocka_unit_test(finds_nothing),
+        cmocka_unit_test(the_least_limit_of_all_above),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,8 +4,10 @@
  * it one numbered group per instance. What the host does not let us have is simply not there: cgroups_controllers()
  * says what is, and who limits memory must then use RLIMIT_DATA.
  *
- *     version 2   our own group when it holds nobody but us (a delegated unit, a container): we move into a leaf of it;
- *                 else, as root, the top of the hierarchy; or the folder that the operator names
+ *     version 2   our own group, when it holds nobody but us or all of it is ours (systemd has marked it as delegated, or
+ *                 it is all that a container sees): what is in it moves into a leaf of it, "pilotlight-worker", because
+ *                 a group with processes cannot limit groups inside it; else, as root, the top of the hierarchy; or
+ *                 the folder that the operator names
  *     version 1   below our own group in each of memory, cpu and pids
  *
  * Threads: one at a time.  Memory: owns its descriptors; cgroups_close() removes the folders.
@@ -31,7 +33,6 @@ struct cgroup_text {
     const char *key, *name, *lost; /* 'lost': what is so without it */
 };
 extern const struct cgroup_text cgroup_texts[];
-#define CGROUP_ADVICE "run the worker as root, or in a cgroup that is delegated to it (Delegate=yes)"
 
 /* Never NULL. 'parent': the folder in which to make ours, version 2 only; "" = found as above. Removes what a dead
  * worker left there. */
@@ -41,6 +42,10 @@ void cgroups_close(struct cgroups *c); /* NULL is fine; the groups must be empty
 const char *cgroups_driver(const struct cgroups *c);   /* "cgroup v2", "cgroup v1", "rlimit only" */
 unsigned cgroups_controllers(const struct cgroups *c); /* bits of CGROUP_* */
 const char *cgroups_why_not(const struct cgroups *c);  /* what is missing is missing because ...; "" */
+const char *cgroups_advice(const struct cgroups *c);   /* what to do about that; "" */
+
+/* Bytes of memory that the group of this process and those above it leave to all in them; INT64_MAX: no limit. */
+int64_t cgroups_memory_given(void);
 
 /* Group 'number'. 0, or -1 with errno; what is there already is used. */
 int cgroup_make(struct cgroups *c, unsigned number);
@@ -57,7 +62,8 @@ struct cgroup_limits {
     unsigned memory_mb, cpu_milli, processes;
 };
 int cgroup_limit(struct cgroups *c, unsigned number, const struct cgroup_limits *l);
-/* Processes of this group that its memory limit has killed, ever; 0 when not known. */
+/* Processes of this group that its memory limit has killed, ever; 0 when not known. Version 1 also counts those that a
+ * limit further up, or the machine's, has killed. */
 int64_t cgroup_oom_kills(struct cgroups *c, unsigned number);
 
 #endif
