@@ -177,6 +177,10 @@ def aarch64(stage):
     stage.lines([PYTHON, "tests/aarch64/run"])
 
 
+def cgroup2(stage):
+    stage.lines([PYTHON, "tests/cgroup2/run"])
+
+
 def rules(stage):
     stage.lines([PYTHON, "tests/rules"])
 
@@ -196,11 +200,12 @@ STAGES = [
     Stage("tsan-unit", "test", ("build-tsan",), tsan_unit, "unit tests that have threads, with TSan"),
     Stage("tsan-integration", "test", ("build-tsan",), tsan_integration, "life, traffic and limits with TSan"),
     Stage("aarch64", "test", ("build",), aarch64, "worker and common compiled for aarch64, compiled forests run there"),
+    Stage("cgroup2", "test", ("build",), cgroup2, "control groups of version 2, in a virtual machine with Debian's kernel and init"),
     Stage("asan-integration", "test", ("build-asan",), asan_integration, "integration with ASan and UBSan, without the slow ones"),
 ]
 QUICK = ("build", "unit")
-# The slow looks with sanitizers and at another CPU: only with --all, as they would double the time of a run.
-DEEP = ("build-tsan", "build-asan", "tsan-unit", "tsan-integration", "aarch64", "asan-integration")
+# The slow looks with sanitizers, at another CPU and another kernel: only with --all, as they would double the time of a run.
+DEEP = ("build-tsan", "build-asan", "tsan-unit", "tsan-integration", "aarch64", "cgroup2", "asan-integration")
 
 
 def chosen(only):
