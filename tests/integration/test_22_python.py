@@ -173,10 +173,49 @@ def test_locks_and_pools_of_threads(up, artifacts, name):
             return ThreadPool
         def predict_fn(data, model):
             with model(2) as threads, multiprocessing.Lock():
-                return [threads.map(lambda n: n * n, range(4)), os.listdir("/dev/shm"), joblib.effective_n_jobs(-1)]
+                return [threads.map(lambda n: n * n, range(4)), os.listdir("/dev/shm"), joblib.effective_n_jobs(-1),
+                        joblib.Parallel(n_jobs=2)(joblib.delayed(abs)(-n) for n in range(3))]
     """
     up.serve(name, custom.archive(artifacts, textwrap.dedent(script)), model_fields=python_model(), memory=1024)
-    assert json.loads(up.invoke(name, b"[1]").body) == [[0, 1, 4, 9], [], 1]
+    assert json.loads(up.invoke(name, b"[1]").body) == [[0, 1, 4, 9], [], 1, [0, 1, 2]]
+
+
+def test_shared_memory(up, artifacts, name):
+    """Of threads; the program that would remove it when its users are gone is not missed."""
+    script = """
+        from multiprocessing import Array, shared_memory
+        def model_fn(model_dir):
+            return Array("i", 3)
+        def predict_fn(data, model):
+            block = shared_memory.SharedMemory(create=True, size=100)
+            model[0] = block.buf[7] = 9
+            again = shared_memory.SharedMemory(block.name)
+            told = [again.buf[7], model[0]]
+            again.close(), block.close(), block.unlink()
+            return told
+    """
+    up.serve(name, custom.archive(artifacts, textwrap.dedent(script)), model_fields=python_model())
+    for _ in range(2):
+        assert json.loads(up.invoke(name, b"[1]").body) == [9, 9]
+
+
+def test_names_of_sagemakers_packages(up, artifacts, name):
+    """As scripts of its examples import them, and some that nobody uses."""
+    script = """
+        from sagemaker_containers.beta.framework import content_types, encoders, env, modules, transformer, worker
+        from sagemaker_inference import decoder
+        def model_fn(model_dir):
+            return env.ServingEnv().module_name
+        def input_fn(body, content_type):
+            return decoder.decode(body, content_type)
+        def predict_fn(data, model):
+            return data + len(model)
+        def output_fn(prediction, accept):
+            return worker.Response(encoders.encode(prediction, accept), mimetype=accept)
+    """
+    up.serve(name, custom.archive(artifacts, textwrap.dedent(script)), model_fields=python_model())
+    answer = up.invoke(name, b"0.5,1", content_type="text/csv", accept="text/csv")
+    assert (answer.body, answer.content_type) == (b"9.5,10.0\n", "text/csv")
 
 
 def test_pickled_booster_without_a_script(up, artifacts, name):

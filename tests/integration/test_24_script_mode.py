@@ -166,6 +166,22 @@ def test_npy_caller(aws, cancer, endpoint):
     assert len(json.loads(told["Body"].read())["predictions"]) == 2
 
 
+@pytest.mark.parametrize("body, content_type, status, text", [
+    (b"x", "image/png", 415, "Content type image/png is not supported by this framework"),
+    (b"a,b", "text/csv", 400, "row 1, column 1 of the body is not a number: 'a'"),
+    (b"[1", "application/json", 400, "the body is not JSON"),
+    (b"no", "application/x-npy", 400, "the body is not an array in NumPy's format"),
+    (b"", "text/csv", 400, "the body is empty"),
+], ids=["type", "csv", "json", "npy", "empty"])  # fmt: skip
+def test_what_the_default_input_fn_cannot_read(aws, endpoint, body, content_type, status, text):
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        aws.runtime.invoke_endpoint(EndpointName=endpoint, Body=body, ContentType=content_type)
+    error = caught.value.response
+    assert error["Error"]["Code"] == "ModelError" and error["OriginalStatusCode"] == status, error
+    assert text in error["OriginalMessage"] and "Traceback" not in error["OriginalMessage"]
+    assert f"Received client error ({status}) from primary with message " in error["Error"]["Message"]
+
+
 def test_traceback_reaches_the_caller(aws, endpoint):
     with pytest.raises(botocore.exceptions.ClientError) as caught:
         aws.runtime.invoke_endpoint(EndpointName=endpoint, Body=b"1,2,3", ContentType="text/csv")

@@ -5,6 +5,7 @@ After every test a neighbour on the same host is asked; it must answer as before
 import os
 import pathlib
 import pickle
+import subprocess
 import textwrap
 
 import grpc
@@ -129,8 +130,15 @@ def test_in_transform_fn(up, artifacts, name):
     refused(lambda: up.invoke(name, b"x"), "transform_fn", "ZeroDivisionError")
 
 
-def test_wrong_type(serve):
-    refused(serve("def output_fn(prediction, accept):\n    return object()"), "output_fn", "object")
+@pytest.mark.parametrize("text, reason", [
+    ("def output_fn(prediction, accept):\n    return object()", "output_fn returned object: an answer is bytes, str, "),
+    ("def output_fn(prediction, accept):\n    return None", "output_fn returned NoneType: an answer is bytes, str, "),
+    ("def output_fn(prediction, accept):\n    return b'x', 7", "output_fn returned a content type that is not printable ASCII"),
+    ("def predict_fn(data, model):\n    return {1, 2}\ndel output_fn", "the prediction, a set, cannot be written as application/json"),
+    ("def model_fn(model_dir):\n    return {}\ndel predict_fn", "predict: AttributeError: 'dict' object has no attribute 'predict'"),
+], ids=["object", "nothing", "type-of-a-type", "prediction", "model"])  # fmt: skip
+def test_wrong_type(serve, text, reason):
+    refused(serve(text), reason, code=grpc.StatusCode.INTERNAL)
 
 
 def test_not_a_script_at_all(failure):
@@ -206,8 +214,34 @@ def test_forks(serve):
     refused(ask, "PermissionError")
 
 
-def test_starts_programs(serve):
-    refused(serve("import subprocess\ndef predict_fn(data, model):\n    return subprocess.run(['/bin/sh', '-c', 'id'])"), "Error")
+PROCESSES = {
+    "fork": "os.fork()",
+    "program": "subprocess.run(['/bin/sh', '-c', 'id'])",
+    "spawn": "os.posix_spawn('/bin/sh', ['sh'], {})",
+    "process": "multiprocessing.Process(target=print).start()",
+    "pool": "multiprocessing.Pool(2).map(abs, [1])",
+    "manager": "multiprocessing.Manager()",
+    "executor": "list(concurrent.futures.ProcessPoolExecutor(2).map(abs, [1]))",
+}
+
+
+@pytest.fixture(scope="module")
+def evaluates(up, artifacts):
+    code = GOOD + textwrap.dedent("""
+    import concurrent.futures, multiprocessing, os, subprocess
+    def predict_fn(data, model):
+        return repr(eval(data))
+    """)
+    up.serve("evaluates", custom.archive(artifacts, code), model_fields={"runtime": "python"}, keep_alive_ms=600000)
+    return lambda text: up.invoke("evaluates", text.encode(), content_type="text/plain").body
+
+
+@pytest.mark.parametrize("how", PROCESSES)
+def test_starts_processes(evaluates, how):
+    """Whatever asks for one hears why there is none, at once, and the instance goes on."""
+    told = refused(lambda: evaluates(PROCESSES[how]), "an instance is one process: the sandbox lets it start no other, and no program")
+    assert "predict_fn: " in told
+    assert evaluates("1 + 1") == b"2"
 
 
 def test_threads_without_end(serve):
@@ -221,14 +255,18 @@ def test_threads_without_end(serve):
 
 
 def test_files_without_end(serve):
-    """The scratch folder is bounded, and counts as memory."""
+    """The scratch folder is bounded, in one file or in many, and counts as memory."""
     ask = serve("""
+    import itertools
     def predict_fn(data, model):
-        with open("/tmp/large", "wb") as f:
-            while True:
-                f.write(bytes(1 << 20))
+        f = open("/tmp/large", "wb")
+        for i in itertools.count():
+            if data == b"many":
+                f = open("/tmp/%d" % i, "wb")
+            f.write(bytes(1 << 20))
     """, memory=2048)
-    refused(ask, "OSError")
+    refused(ask, "OSError: [Errno 27] File too large")
+    refused(lambda: ask(b"many"), "OSError: [Errno 28] No space left on device")
 
 
 def test_descriptors_without_end(serve):
@@ -301,6 +339,7 @@ def test_prints_a_gigabyte(up, serve):
         assert ask() == b"x"
     except grpc.RpcError as error:  # whoever is so loud is slowed down
         assert error.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    assert suite.rss_bytes(up.pid("worker")) < 200 << 20
     kept = sum(f.stat().st_size for f in pathlib.Path(up.folder).rglob("logs/**/*") if f.is_file())
     assert 0 < kept < 80 << 20
 
@@ -363,8 +402,8 @@ class Evil:
 
 def test_pickle_that_runs_a_program(failure, tmp_path):
     mark = tmp_path / "pwned"
-    failure(files={"model.pkl": pickle.dumps(Evil(os.system, f"touch {mark}"))})
-    assert not mark.exists()
+    reason = failure(files={"model.pkl": pickle.dumps(Evil(subprocess.check_output, ["/bin/sh", "-c", f"touch {mark}"]))})
+    assert "PermissionError" in reason and "no program" in reason and not mark.exists()
 
 
 def test_pickle_that_reads_the_host(failure, tmp_path):

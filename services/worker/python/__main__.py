@@ -43,7 +43,9 @@ def main(argv):
         return 2
     sys.dont_write_bytecode = True
     # The model's code may import 'pilotlight', and stand-ins for SageMaker's own packages where those are not installed.
-    sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "compat"))
+    from pilotlight_runtime import standins
+
+    standins.install(os.path.join(os.path.dirname(os.path.abspath(__file__)), "compat"))
     return _MODES[argv[1]](argv[2:])
 
 

@@ -302,6 +302,21 @@ def test_a_script_that_trained_in_a_container_runs(run):
     assert "transformer.Transformer belongs to SageMaker's server, which does not run here" in e.value.text
 
 
+def test_a_package_that_came_along_wins_over_its_stand_in(run):
+    """None of the stand-in's modules is mixed into it."""
+    instance = run("""
+        import sagemaker_inference, sagemaker_containers
+        def model_fn(model_dir):
+            try:
+                from sagemaker_inference import encoder
+            except ImportError:
+                return sagemaker_inference.WHOSE
+        def transform_fn(model, body, content_type, accept):
+            return model
+    """, files={"code__vendor__sagemaker_inference.py": "WHOSE = 'mine'\n"})  # fmt: skip
+    assert instance.ask("x").body == b"mine"
+
+
 def test_the_program_may_be_named_as_a_module(tmp_path):
     rig.script(tmp_path, FEATURIZER, name="featurizer.py")
     with rig.Instance(tmp_path, SAGEMAKER_PROGRAM="featurizer") as i:

@@ -11,7 +11,7 @@ import os
 import pkgutil
 import sys
 
-from . import instance, preload, rehearsal, template
+from . import instance, preload, processes, rehearsal, template
 
 
 def _threads():
@@ -38,6 +38,7 @@ def serve(library, names):
     gc.disable()
     report = preload.preload(names)
     _import_all_of_ours()
+    processes.explain()
     rehearsal.play()
     extra = _threads()
     if extra:
