@@ -191,6 +191,16 @@ def test_traceback_reaches_the_caller(aws, endpoint):
     assert error["LogStreamArn"].endswith(":log-group:/aws/sagemaker/Endpoints/cancer")
 
 
+def test_the_script_that_readme_shows(aws, tmp_path):
+    """As it is, with a model that has been trained as README.md says."""
+    subprocess.run(["/usr/bin/python3", custom.SAMPLE / "make_model.py", tmp_path], check=True)
+    keys = {"PILOTLIGHT_URL": aws.url, "AWS_ACCESS_KEY_ID": aws.key, "AWS_SECRET_ACCESS_KEY": aws.secret}
+    done = subprocess.run(["/usr/bin/python3", custom.SAMPLE / "sklearn_model.py", tmp_path], env=suite.environment(keys),
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"predictions": [{"label": "malignant", "probability": 0.99}]}
+
+
 def test_xgboost_in_script_mode(aws, bucket, artifacts, name):
     _, booster = artifacts.booster(seed=3, columns=4)
     model = upload(aws, bucket, f"{name}/model.tar.gz", artifacts.tar(custom.entry("xgboost-model.json", bytes(booster.save_raw("json")))))
