@@ -62,10 +62,79 @@ static int open_up(const char *path, const struct stat *st, int type, struct FTW
     return 0;
 }
 
+/* A folder, never what a link leads to: it gives up its entries, and may be moved. */
+static bool open_up_at(int dir, const char *name)
+{
+    struct stat st;
+
+    return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode) &&
+           fchmodat(dir, name, 0700, 0) == 0;
+}
+
+/* What is in the folder 'name' goes, or moves up, and then the folder. */
+static bool dissolve(int top, const char *name, unsigned *number)
+{
+    int fd = open_up_at(top, name) ? openat(top, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+    DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *e;
+
+    if (!d) {
+        pl_close_p(&fd);
+        return false;
+    }
+    while ((e = readdir(d))) {
+        char up[32];
+
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || unlinkat(fd, e->d_name, 0) == 0)
+            continue;
+        (void)snprintf(up, sizeof(up), ".deep-%u", (*number)++);
+        if (open_up_at(fd, e->d_name))
+            (void)renameat(fd, e->d_name, top, up);
+    }
+    (void)closedir(d);
+    return unlinkat(top, name, AT_REMOVEDIR) == 0;
+}
+
+/* Folders in folders, so deep that no path can name them: whoever made them meant it. */
+static void remove_deep(const char *path)
+{
+    pl_cleanup(pl_close_p) int top = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    unsigned number = 0;
+    bool progress = top >= 0;
+
+    while (progress) {
+        DIR *d = opendir(path);
+        struct dirent *e;
+
+        progress = false;
+        while (d && (e = readdir(d)))
+            if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+                progress |= unlinkat(top, e->d_name, 0) == 0 || dissolve(top, e->d_name, &number);
+        if (d)
+            (void)closedir(d);
+    }
+    (void)rmdir(path);
+}
+
 void cache_disk_remove(const char *path)
 {
+    struct stat st;
+
     (void)nftw(path, open_up, WALK_FDS, FTW_PHYS);
     (void)nftw(path, remove_one, WALK_FDS, FTW_PHYS | FTW_DEPTH);
+    if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        remove_deep(path);
+}
+
+static int remove_below(const char *path, const struct stat *st, int type, struct FTW *walk)
+{
+    return walk->level > 0 ? remove_one(path, st, type, walk) : 0;
+}
+
+void cache_disk_empty(const char *path)
+{
+    (void)nftw(path, open_up, WALK_FDS, FTW_PHYS);
+    (void)nftw(path, remove_below, WALK_FDS, FTW_PHYS | FTW_DEPTH);
 }
 
 enum pl_code cache_disk_prepare(const char *dir, struct pl_err *err)

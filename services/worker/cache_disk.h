@@ -22,5 +22,7 @@ PL_MUST_CHECK enum pl_code cache_disk_scan(const char *dir, const char *folder,
 int64_t cache_disk_size(const char *path);
 /* A file or a tree, following no link; what cannot be removed stays. */
 void cache_disk_remove(const char *path);
+/* What is in the folder goes, and the folder stays. */
+void cache_disk_empty(const char *path);
 
 #endif

@@ -17,6 +17,9 @@
 #include <unistd.h>
 
 #define SAID_BYTES 512
+/* What comes out is bounded by what goes in; these only stop a compiler that has lost its mind. */
+#define MAX_BYTES   ((int64_t)2 << 30)
+#define MAX_ENTRIES 4096
 
 struct compiling {
     struct loop *loop;
@@ -55,6 +58,8 @@ static void settle(struct loop_job *j)
 {
     struct compiling *c = PL_CONTAINER(j, struct compiling, job);
 
+    if (c->run.overfull)
+        cache_disk_empty(c->dir);
     c->sync_errno = c->failed ? write_why(c) : 0;
     c->bytes = cache_disk_size(c->dir);
     if (c->sync_errno == 0 && syncfs(c->dir_fd) != 0)
@@ -83,6 +88,9 @@ static void say(struct compiling *c, const struct tool_end *e)
 {
     if (c->run.timed_out)
         (void)snprintf(c->said, sizeof(c->said), "it was not compiled within %" PRId64 " s", c->timeout_ms / 1000);
+    else if (c->run.overfull)
+        (void)snprintf(c->said, sizeof(c->said), "the compiler wrote more than %" PRId64 " bytes or %d files",
+                       MAX_BYTES, MAX_ENTRIES);
     else if (c->failed)
         (void)snprintf(c->said, sizeof(c->said), "the compiler %.96s%s%.256s", e->how, e->words[0] ? ": " : "",
                        e->words);
@@ -94,14 +102,15 @@ static void ended(struct tool_run *r, const struct tool_end *e)
 {
     struct compiling *c = PL_CONTAINER(r, struct compiling, run);
 
-    if (e->err && !c->run.timed_out) {
+    if (e->err && !c->run.timed_out && !c->run.overfull) {
         c->done(c->arg, 0, "", e->err);
         compiling_free(c);
         return;
     }
     c->failed = e->err || !WIFEXITED(e->status) || WEXITSTATUS(e->status) != 0;
     /* By hand, or by a system out of memory: the model need not be to blame. One that takes too long is. */
-    c->killed = !e->err && WIFSIGNALED(e->status) && WTERMSIG(e->status) == SIGKILL && !c->run.timed_out;
+    c->killed =
+        !e->err && WIFSIGNALED(e->status) && WTERMSIG(e->status) == SIGKILL && !c->run.timed_out && !c->run.overfull;
     say(c, e);
     c->job.work = settle;
     c->job.done = settled;
@@ -135,6 +144,7 @@ enum pl_code compiling_start(struct compiling **out, struct loop *l, struct spaw
     c->done = done;
     c->arg = arg;
     tool_run_limit(&c->run, spec->timeout_ms);
+    tool_run_watch(&c->run, c->dir, MAX_BYTES, MAX_ENTRIES);
     *out = c;
     return PL_OK;
 }

@@ -1,6 +1,7 @@
 #include "tool_run.h"
 
 #include "base/time.h"
+#include "disk_watch.h"
 #include "loop/loop.h"
 
 #include <string.h>
@@ -30,6 +31,7 @@ static void tell(struct tool_run *r, const struct pl_err *err, int status, const
 
     loop_timer_clear(r->loop, &r->timer);
     loop_timer_clear(r->loop, &r->gone);
+    disk_watch_end(pl_take(r->watch));
     last_line(r->log_fd, words);
     pl_close_p(&r->log_fd);
     r->ended(r, &e);
@@ -91,6 +93,19 @@ void tool_run_cancel(struct tool_run *r)
 void tool_run_limit(struct tool_run *r, int64_t timeout_ms)
 {
     loop_timer_set(r->loop, &r->timer, pl_now_ms() + timeout_ms);
+}
+
+static void too_much(void *arg)
+{
+    struct tool_run *r = arg;
+
+    r->overfull = true;
+    stop(r);
+}
+
+void tool_run_watch(struct tool_run *r, const char *dir, int64_t max_bytes, int64_t max_entries)
+{
+    r->watch = disk_watch_begin(r->loop, dir, max_bytes, max_entries, too_much, r);
 }
 
 void tool_run_init(struct tool_run *r, struct loop *l, void (*ended)(struct tool_run *r, const struct tool_end *e))

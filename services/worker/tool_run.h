@@ -18,13 +18,16 @@ struct tool_end {
     const char *words;        /* the last line that it printed; "" = none */
 };
 
+struct disk_watch;
+
 struct tool_run {
     struct loop *loop;
     struct spawn_tool *making; /* for the spawn_*() that starts it; NULL: there is a process, or none will come */
     struct child child;
     struct loop_timer timer, gone;
     int log_fd;
-    bool cancelled, timed_out;
+    struct disk_watch *watch; /* NULL: what it writes is not watched */
+    bool cancelled, timed_out, overfull;
     /* Once, never from inside tool_run_*(). */
     void (*ended)(struct tool_run *r, const struct tool_end *e);
 };
@@ -34,6 +37,8 @@ void tool_run_init(struct tool_run *r, struct loop *l, void (*ended)(struct tool
 spawn_tool_made_fn tool_run_made;
 /* After it: the clock runs. */
 void tool_run_limit(struct tool_run *r, int64_t timeout_ms);
+/* Likewise, once: it is ended when it has written more, 'overfull'. */
+void tool_run_watch(struct tool_run *r, const char *dir, int64_t max_bytes, int64_t max_entries);
 void tool_run_cancel(struct tool_run *r);
 
 #endif

@@ -16,6 +16,7 @@
 
 #define MAX_ENTRIES  10000
 #define MAX_RATIO    200
+#define FOLDERS      4 /* for each entry, those of its path included that have no entry of their own */
 #define EXIT_REFUSED 3
 
 struct unpacking {
@@ -24,7 +25,7 @@ struct unpacking {
     struct loop_job job;
     int dir_fd; /* ours */
     char *dir;
-    int64_t timeout_ms;
+    int64_t timeout_ms, max_bytes;
     int64_t bytes; /* by our own count */
     int sync_errno;
     unpacking_done_fn *done;
@@ -75,6 +76,10 @@ static enum pl_code why_not(const struct unpacking *u, const struct tool_end *e,
     if (u->run.timed_out)
         return pl_fail_reason(err, PL_PRECONDITION, "ARTIFACT_REFUSED", "artifact_uri",
                               "the artifact was not unpacked within %" PRId64 " s", u->timeout_ms / 1000);
+    if (u->run.overfull)
+        return pl_fail_reason(err, PL_PRECONDITION, "ARTIFACT_REFUSED", "artifact_uri",
+                              "the unpacker wrote more than it may: %" PRId64 " bytes in %d entries", u->max_bytes,
+                              MAX_ENTRIES);
     if (e->err) {
         *err = *e->err;
         return err->code;
@@ -132,7 +137,9 @@ enum pl_code unpacking_start(struct unpacking **out, struct loop *l, struct spaw
     u->timeout_ms = spec->timeout_ms;
     u->done = done;
     u->arg = arg;
+    u->max_bytes = spec->max_bytes;
     tool_run_limit(&u->run, spec->timeout_ms);
+    tool_run_watch(&u->run, u->dir, spec->max_bytes, (int64_t)MAX_ENTRIES * FOLDERS);
     *out = u;
     return PL_OK;
 }

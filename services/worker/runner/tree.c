@@ -128,6 +128,23 @@ enum pl_code tree_folder(struct tree *t, const char *path, struct pl_err *err)
     return PL_OK;
 }
 
+/* A file of that name that an earlier entry has made is written anew. It is not removed first: what unpacks may remove
+ * nothing, so that nothing it has written can be out of sight (worker/disk_watch.h). */
+static int open_again(int dir, const char *leaf, mode_t mode)
+{
+    int fd = openat(dir, leaf, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 && ftruncate(fd, 0) == 0 &&
+        fchmod(fd, mode) == 0)
+        return fd;
+    close(fd);
+    errno = EMLINK;
+    return -1;
+}
+
 enum pl_code tree_file(struct tree *t, const char *path, bool executable, int *out_fd, struct pl_err *err)
 {
     int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, dir;
@@ -139,22 +156,25 @@ enum pl_code tree_file(struct tree *t, const char *path, bool executable, int *o
     if (walk(t, path, &dir, &leaf, err) != PL_OK)
         return err->code;
     *out_fd = openat(dir, leaf, flags, mode);
-    if (*out_fd < 0 && errno == EEXIST && unlinkat(dir, leaf, 0) == 0)
-        *out_fd = openat(dir, leaf, flags, mode);
+    if (*out_fd < 0 && errno == EEXIST)
+        *out_fd = open_again(dir, leaf, mode);
     leave(t, dir);
-    if (*out_fd < 0 && (errno == EISDIR || errno == EPERM))
+    if (*out_fd < 0 && errno == EISDIR)
         return refused(err, path, "there is a folder of that name");
+    if (*out_fd < 0 && errno == EMLINK)
+        return refused(err, path, "it would replace a file that has hard links");
     return *out_fd < 0 ? cannot(err, "create", path) : PL_OK;
 }
 
 static enum pl_code link_files(int from_dir, const char *from, int to_dir, const char *to, const char *path,
                                struct pl_err *err)
 {
-    struct stat st;
+    struct stat st, there;
 
     if (fstatat(from_dir, from, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
         return refused(err, path, "a hard link to something that is not a file of this archive");
-    (void)unlinkat(to_dir, to, 0);
+    if (fstatat(to_dir, to, &there, AT_SYMLINK_NOFOLLOW) == 0)
+        return st.st_ino == there.st_ino ? PL_OK : refused(err, path, "a hard link in the place of something else");
     if (linkat(from_dir, from, to_dir, to, 0) != 0)
         return cannot(err, "link", path);
     return PL_OK;

@@ -30,6 +30,7 @@ enum filter_group {
     FILTER_BASE = 1u << 0,     /* memory, time, reading, the channel               */
     FILTER_THREADS = 1u << 1,  /* more threads of this process, never a process    */
     FILTER_WRITE = 1u << 2,    /* files below the folders that may be written      */
+    FILTER_CREATE = 1u << 7,   /* of that, what leaves all that is there in sight */
     FILTER_EVENTS = 1u << 3,   /* pipes, epoll, eventfd: what an event loop needs  */
     FILTER_PROGRAMS = 1u << 4, /* processes of its own, and programs in them       */
     FILTER_SOCKETS = 1u << 5,  /* of a network namespace that it is alone in       */

@@ -51,6 +51,22 @@ static int change_mode(const char *what)
     return chmod(what, 0777);
 }
 
+/* Three ways to have written what nobody can find. */
+static int take_name_away(const char *what)
+{
+    return unlink(what);
+}
+
+static int give_other_name(const char *what)
+{
+    return rename(what, "/out/other");
+}
+
+static int write_nameless(const char *what)
+{
+    return open(what, O_WRONLY | O_TMPFILE, 0600);
+}
+
 static int make_socket(const char *what)
 {
     return socket(atoi(what), SOCK_STREAM, 0);
@@ -273,6 +289,9 @@ static const struct {
     { "memory", take_memory },
     { "disk", fill_disk },
     { "file", one_large_file },
+    { "unlink", take_name_away },
+    { "rename", give_other_name },
+    { "nameless", write_nameless },
     { "setrlimit", raise_limit },
     { "setuid", another_user },
     { "shm", shared_memory },

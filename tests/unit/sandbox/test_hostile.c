@@ -56,6 +56,11 @@ static const struct attempt {
     { PYTHON, SANDBOX_ROOT_BIT, "write /usr/new", "EROFS", 0 },
     { PYTHON, SANDBOX_ROOT_BIT, "write /dev/new", "EROFS", 0 },
     { COMPILE, SANDBOX_ROOT_BIT, "write model", "EROFS", 0 },
+    /* what it writes to the host's disk stays in sight */
+    { UNPACK | COMPILE, SANDBOX_ROOT_BIT, "write /out/new", "done", 0 },
+    { UNPACK | COMPILE, SANDBOX_SECCOMP_BIT, "unlink /out/new", "EPERM", 0 },
+    { UNPACK | COMPILE, SANDBOX_SECCOMP_BIT, "rename /out/new", "EPERM", 0 },
+    { UNPACK | COMPILE, SANDBOX_SECCOMP_BIT, "nameless /out", "EPERM", 0 },
     /* the network, and other sockets */
     { ALL, SANDBOX_SECCOMP_BIT, "socket 1", "EPERM", 0 },
     { ALL, SANDBOX_SECCOMP_BIT, "socket 2", "EPERM", 0 },

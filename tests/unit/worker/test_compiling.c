@@ -226,6 +226,20 @@ static void one_that_takes_too_long_is_not_tried_again(void **state)
     assert_text(text, "it was not compiled within");
 }
 
+/* It may write to the host's disk, file by file within its limit: the number of files is watched, too. */
+static void one_that_writes_without_end_is_ended(void **state)
+{
+    char text[512];
+
+    (void)state;
+    pl_cleanup(pl_free_p) char *script = pl_format("cd '%s' && seq 4200 | xargs touch && exec sleep 1000", rig->dir);
+    run(script, HANG_MS);
+    assert_int_equal(rig->code, PL_OK);
+    why(text);
+    assert_text(text, "the compiler wrote more than 2147483648 bytes or 4096 files");
+    assert_int_equal(rig->bytes, strlen(text)); /* and nothing of it is kept */
+}
+
 static void cancelled_before_it_began(void **state)
 {
     (void)state;
@@ -255,6 +269,7 @@ int main(void)
         CASE(a_killed_run_may_be_tried_again),
         CASE(one_that_never_began_may_be_tried_again),
         CASE(one_that_takes_too_long_is_not_tried_again),
+        CASE(one_that_writes_without_end_is_ended),
         CASE(cancelled_before_it_began),
         CASE(cancelled_while_it_runs),
     };
