@@ -86,7 +86,7 @@ endfunction()
 #
 # To link a program for each would take longer than to compile its test, so they share one, tests/test_PREFIX, and each runs as
 # "test_PREFIX MODULE" (tests/unit/modules.c). A program of its own have those that look at its arguments, and ALONE: those that
-# stand in for functions of the room.
+# stand in for functions of the room, or of the system.
 function(pl_tests prefix)
   cmake_parse_arguments(tests "" "" "ALONE;LINKS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/test_*.c)
