@@ -3,7 +3,9 @@ import contextlib
 import os
 import pathlib
 import random
+import shutil
 import signal
+import urllib.parse
 
 import numpy
 import pytest
@@ -51,6 +53,26 @@ def with_forests(worker):
     except OSError:
         return None
     return len(mapped) if all(mapped) else None
+
+
+def test_a_host_that_joins_later_has_learned_the_models_before_a_call_comes(stack, sample, name, tmp_path):
+    """It needs neither the artifact's source nor the host that served so far when a call comes."""
+    source = shutil.copy(urllib.parse.urlparse(models.SAMPLE_URI).path, tmp_path / "model.tar.gz")
+    stack.start()
+    stack.serve(name, f"file://{source}")
+    second = SecondHost(stack)
+    try:
+        learned = f'model_learned host="host-2" endpoint="{name}"'
+        wait_until(lambda: learned in (stack.folder / "control.log").read_text(), "the second host has learned the model")
+        assert len(list((stack.folder / "cache-2").rglob(".pilotlight-forest-*/0.forest"))) == 1
+        assert hosts_of(stack, name).count("host-2") == 0, "and holds no instance for it"
+        os.unlink(source)
+        stack.kill("worker")
+        wait_until(lambda: hosts(stack) == {"host-2"}, "the router has lost the first host")
+        answer = stack.invoke(name, sample.row(0))
+        assert answer.body == sample.answer(0) and answer.timings.cold and hosts_of(stack, name) == ["host-2"]
+    finally:
+        second.program.stop()
 
 
 def test_two_hosts_share_and_either_may_leave_or_die_under_traffic(stack, sample, name):
