@@ -14,6 +14,9 @@
 
 #define AGAIN_FIRST_MS 1000
 #define AGAIN_MOST_MS  60000
+#define TELL_MS        1000
+/* Instances in one message: each takes 24 bytes at most. */
+#define TOLD_AT_ONCE 64
 
 /* ---- to the worker ---- */
 
@@ -67,6 +70,53 @@ static void send_read(struct borrowing *w, uint64_t instance_id, uint64_t reques
 void borrowing_read_first(struct borrowing *w, uint64_t instance_id, uint64_t request_id)
 {
     send_read(w, instance_id, request_id, true);
+}
+
+/* Of those from 'at' on; returns where to go on. */
+static struct list *send_served(struct borrowing *w, struct list *at)
+{
+    Pilotlight__Internal__V1__LendingRequest m = PILOTLIGHT__INTERNAL__V1__LENDING_REQUEST__INIT;
+    Pilotlight__Internal__V1__LendingServed served = PILOTLIGHT__INTERNAL__V1__LENDING_SERVED__INIT;
+    Pilotlight__Internal__V1__InstanceServed items[TOLD_AT_ONCE], *list[TOLD_AT_ONCE];
+
+    served.instances = list;
+    for (; at != &w->instances && served.n_instances < TOLD_AT_ONCE; at = at->next) {
+        struct borrowed *b = list_entry(at, struct borrowed, link);
+        Pilotlight__Internal__V1__InstanceServed *one = &items[served.n_instances];
+
+        if (b->untold == 0)
+            continue;
+        pilotlight__internal__v1__instance_served__init(one);
+        one->instance_id = b->id;
+        one->requests = b->untold;
+        b->untold = 0;
+        list[served.n_instances++] = one;
+    }
+    m.request_case = PILOTLIGHT__INTERNAL__V1__LENDING_REQUEST__REQUEST_SERVED;
+    m.served = &served;
+    if (served.n_instances > 0)
+        say(w, &m);
+    return at;
+}
+
+static void tell_served(struct borrowing *w)
+{
+    loop_timer_clear(w->o.loop, &w->tell);
+    for (struct list *at = w->instances.next; at != &w->instances;)
+        at = send_served(w, at);
+}
+
+static void tell_due(struct loop_timer *t)
+{
+    tell_served(PL_CONTAINER(t, struct borrowing, tell));
+}
+
+void borrowing_count(struct borrowed *b)
+{
+    struct borrowing *w = b->all;
+
+    if (b->untold++ == 0 && w->tell.slot == 0)
+        loop_timer_set(w->o.loop, &w->tell, pl_now_ms() + TELL_MS);
 }
 
 /* ---- from the worker ---- */
@@ -217,6 +267,7 @@ void borrowing_open(struct borrowing *w, const char *path, int64_t host_epoch)
 void borrowing_close(struct borrowing *w)
 {
     loop_timer_clear(w->o.loop, &w->again);
+    tell_served(w);
     courier_close(&w->courier);
     orphan_all(w);
     free(pl_take(w->path));
@@ -243,6 +294,7 @@ struct borrowing *borrowing_new(const struct borrow_options *o)
     w->o = *o;
     w->courier.watch.fd = -1;
     w->again.fire = again;
+    w->tell.fire = tell_due;
     list_init(&w->instances);
     return w;
 }

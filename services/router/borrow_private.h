@@ -31,6 +31,7 @@ struct borrowed {
     void *arg;
     uint64_t request_id; /* also of the last one, when it was killed for it */
     uint64_t questions;
+    uint64_t untold; /* answered since the worker was told how many it has */
     int64_t sent_us;
     uint32_t timeout_ms;
     /* How it ended, once that is known. */
@@ -52,6 +53,7 @@ struct borrowing {
     int64_t host_epoch;
     struct loop_timer again;
     int64_t again_ms;
+    struct loop_timer tell; /* set while something is untold */
     struct borrowed *by_id;
     struct list instances;
 };
@@ -59,6 +61,8 @@ struct borrowing {
 /* ---- borrow.c ---- */
 bool borrowing_connected(const struct borrowing *w);
 void borrowing_kill(struct borrowing *w, uint64_t instance_id, const char *why);
+/* One more is answered: the worker hears of it within a second. */
+void borrowing_count(struct borrowed *b);
 /* To be confirmed by borrowed_has_been_read(). */
 void borrowing_read_first(struct borrowing *w, uint64_t instance_id, uint64_t request_id);
 

@@ -222,6 +222,8 @@ static void answered(struct channel *ch, enum frame_kind kind, uint8_t *payload,
     bool printed = ch->answer.printed;
     const char *wrong = judge(b, kind, payload, len);
 
+    if (!wrong)
+        borrowing_count(b);
     if (wrong) {
         lied(b, "", wrong);
     } else if (printed && borrowing_connected(b->all)) {

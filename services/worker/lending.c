@@ -196,6 +196,16 @@ static void on_read(struct borrower *b, const Pilotlight__Internal__V1__LendingR
         send_has_read(b, m->instance_id);
 }
 
+static void on_served(const struct borrower *b, const Pilotlight__Internal__V1__LendingServed *m)
+{
+    for (size_t i = 0; i < m->n_instances; i++) {
+        struct instance *in = lent_to(b, m->instances[i]->instance_id);
+
+        if (in)
+            in->served += (int64_t)(m->instances[i]->requests & INT32_MAX);
+    }
+}
+
 static void obey(struct borrower *b, const Pilotlight__Internal__V1__LendingRequest *m)
 {
     switch (m->request_case) {
@@ -207,6 +217,9 @@ static void obey(struct borrower *b, const Pilotlight__Internal__V1__LendingRequ
         return;
     case PILOTLIGHT__INTERNAL__V1__LENDING_REQUEST__REQUEST_READ:
         on_read(b, m->read);
+        return;
+    case PILOTLIGHT__INTERNAL__V1__LENDING_REQUEST__REQUEST_SERVED:
+        on_served(b, m->served);
         return;
     default:
         part(b, "said something that is no request");

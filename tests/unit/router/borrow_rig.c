@@ -95,6 +95,17 @@ void hear_read(uint64_t request_id, bool confirm)
     pilotlight__internal__v1__lending_request__free_unpacked(m, NULL);
 }
 
+void hear_served(uint64_t requests)
+{
+    request_t *m = hear();
+
+    assert_int_equal(m->request_case, PILOTLIGHT__INTERNAL__V1__LENDING_REQUEST__REQUEST_SERVED);
+    assert_int_equal(m->served->n_instances, 1);
+    assert_int_equal(m->served->instances[0]->instance_id, ID);
+    assert_int_equal(m->served->instances[0]->requests, requests);
+    pilotlight__internal__v1__lending_request__free_unpacked(m, NULL);
+}
+
 static void tell_with(const event_t *e, int fd)
 {
     uint8_t bytes[4096];

@@ -52,6 +52,7 @@ void can_be_read(int fd);
 
 void hear_kill(const char *part);
 void hear_read(uint64_t request_id, bool confirm);
+void hear_served(uint64_t requests);
 void tell_printed(void);
 void tell_has_read(void);
 void tell_ended(const char *reason, bool overrun);

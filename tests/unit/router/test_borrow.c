@@ -281,7 +281,9 @@ static void closed(void **state)
 {
     (void)state;
     serve_one();
+    serve_one();
     borrowing_close(one.borrowing);
+    hear_served(2); /* which only the router knew */
     borrowing_close(one.borrowing);
     assert_null(borrowing_find(one.borrowing, ID));
     borrowing_open(one.borrowing, "", 9);

@@ -405,6 +405,36 @@ static void a_router_condemns_only_what_it_was_lent(void **state)
     assert_string_equal(rig->condemned, "it hangs");
 }
 
+static void send_served(uint64_t id, uint64_t requests)
+{
+    request m = PILOTLIGHT__INTERNAL__V1__LENDING_REQUEST__INIT;
+    Pilotlight__Internal__V1__LendingServed served = PILOTLIGHT__INTERNAL__V1__LENDING_SERVED__INIT;
+    Pilotlight__Internal__V1__InstanceServed item = PILOTLIGHT__INTERNAL__V1__INSTANCE_SERVED__INIT, *list = &item;
+
+    item.instance_id = id;
+    item.requests = requests;
+    served.n_instances = 1;
+    served.instances = &list;
+    m.request_case = PILOTLIGHT__INTERNAL__V1__LENDING_REQUEST__REQUEST_SERVED;
+    m.served = &served;
+    send_request(rig->router, &m);
+}
+
+static void what_they_served_is_counted(void **state)
+{
+    (void)state;
+    rig->router = hello("router-a");
+    hears_lent(rig->router, 1);
+    hears_lent(rig->router, 2);
+    send_served(1, 40);
+    send_served(3, 1); /* another router's */
+    send_served(99, 1);
+    send_served(1, 2);
+    hears_nothing(rig->router);
+    assert_int_equal(rig->in[0].served, 42);
+    assert_int_equal(rig->in[1].served + rig->in[2].served, 0);
+}
+
 /* Whose a line is: asked, answered, and confirmed when that was wished for, also of what is not there any more. */
 static void whose_a_line_is(void **state)
 {
@@ -496,6 +526,7 @@ int main(void)
         CASE(hellos_that_are_refused),
         CASE(what_is_no_message_ends_the_connection),
         CASE(a_router_condemns_only_what_it_was_lent),
+        CASE(what_they_served_is_counted),
         CASE(whose_a_line_is),
         CASE(its_end_is_told),
         CASE(no_descriptors_left),
