@@ -102,8 +102,10 @@ static void send_some(struct asks *a)
 /* An answer is due from now on, or the next one is. */
 static void await_answer(struct asks *a)
 {
+    int64_t patience_ms = a->heard && a->settled_ms > 0 ? a->settled_ms : a->patience_ms;
+
     if (a->sent > 0)
-        loop_timer_set(a->loop, &a->silence, pl_now_ms() + a->patience_ms);
+        loop_timer_set(a->loop, &a->silence, pl_now_ms() + patience_ms);
     else
         loop_timer_clear(a->loop, &a->silence);
 }
@@ -171,6 +173,7 @@ static void take_reply(struct asks *a, const struct zygote_reply *r, int pidfd)
         broken(a, ASKS_LIED);
         return;
     }
+    a->heard = true;
     if (r->error) {
         (void)pl_fail_reason(&err, PL_UNAVAILABLE, "SPAWN_FAILED", NULL, "cannot make a process for an instance: %s",
                              strerror(r->error));
@@ -239,6 +242,7 @@ enum pl_code asks_open(struct asks *a, int fd, struct pl_err *err)
 {
     a->control.fd = fd;
     a->made = 0;
+    a->heard = false;
     if (loop_fd_add(a->loop, &a->control, EPOLLIN, err) != PL_OK) {
         pl_close_p(&a->control.fd);
         return err->code;

@@ -38,6 +38,8 @@ enum asks_end {
 struct asks {
     struct loop *loop;
     int64_t patience_ms; /* for the next answer, while one is due */
+    int64_t settled_ms;  /* the same, once it has answered; 0: no different */
+    bool heard;          /* since the socket was opened */
     struct loop_timer silence;
     struct loop_fd control; /* -1: closed */
     struct list list;       /* struct zygote_ask: those sent first, in order */

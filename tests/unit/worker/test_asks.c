@@ -123,6 +123,28 @@ static void a_silent_process_is_given_up(void **state)
     assert_int_equal(rig.refused, 2);
 }
 
+/* The first answer may take long; the second is waited for as long as answers take. */
+static void one_that_has_answered_is_waited_for_less(void **state)
+{
+    struct zygote_ask one, two;
+    int64_t since_ms;
+
+    (void)state;
+    rig.asks.patience_ms = 100 * HANG_MS;
+    rig.asks.settled_ms = PATIENCE_MS;
+    add(&one);
+    run_for(2 * PATIENCE_MS);
+    assert_int_equal(rig.broken, 0);
+    refuse_one();
+    run_for(PATIENCE_MS / 8);
+    assert_int_equal(rig.answered, 1);
+    since_ms = pl_now_ms();
+    add(&two);
+    run_until_broken();
+    assert_true(pl_now_ms() - since_ms >= PATIENCE_MS - 1);
+    assert_int_equal(rig.why, ASKS_SILENT);
+}
+
 /* One that has much to do is not silent: there is always something that it has not answered yet. */
 static void a_busy_process_is_not(void **state)
 {
@@ -164,6 +186,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         A(a_silent_process_is_given_up),
+        A(one_that_has_answered_is_waited_for_less),
         A(a_busy_process_is_not),
         A(an_end_and_a_lie),
     };
