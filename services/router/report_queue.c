@@ -23,6 +23,7 @@ struct report_queue {
     size_t bytes;
     struct spool *spool; /* NULL: none */
     bool spooled;        /* something is in it */
+    bool failing;        /* the last attempt to write failed; the next may not */
     void (*written)(void *arg);
     void *arg;
     /* The job: appends these, which stay in 'batches', or clears the spool when there are none. */
@@ -66,13 +67,10 @@ static void work(struct loop_job *j)
     q->failed.code = code;
 }
 
-static void without_spool(struct report_queue *q, const struct pl_err *why)
+static void say_failed(const struct pl_err *why)
 {
     log_error("report_spool_failed", LOG_CODE(why), LOG_ERR(why),
               LOG_STR("effect", "reports that control has not taken are lost when this process is killed"));
-    spool_close(q->spool);
-    q->spool = NULL;
-    list_each(it, &q->batches) list_entry(it, struct batch, link)->written = true;
 }
 
 static void worked(struct loop_job *j)
@@ -82,12 +80,15 @@ static void worked(struct loop_job *j)
     q->busy = false;
     for (size_t i = 0; i < q->writing_count; i++)
         q->writing[i]->written = true;
-    q->spooled = q->writing_count > 0;
+    q->spooled = q->writing_count > 0 || (q->spooled && q->failed.code != PL_OK);
     free(q->writing);
     q->writing = NULL;
     q->writing_count = 0;
-    if (q->failed.code != PL_OK)
-        without_spool(q, &q->failed);
+    if (q->failed.code != PL_OK && !q->failing)
+        say_failed(&q->failed);
+    else if (q->failed.code == PL_OK && q->failing)
+        log_info("report_spool_works_again");
+    q->failing = q->failed.code != PL_OK;
     q->written(q->arg);
 }
 
@@ -177,7 +178,7 @@ struct report_queue *report_queue_new(struct loop *l, const char *path, size_t b
     q->job.work = work;
     q->job.done = worked;
     if (path && spool_open(&q->spool, path, batch_max, found, q, &err) != PL_OK)
-        without_spool(q, &err);
+        say_failed(&err);
     if (q->bytes > 0)
         log_info("report_spool_read", LOG_UINT("bytes", q->bytes));
     return q;

@@ -1,7 +1,8 @@
 /* report_queue - batches that control has not taken yet, in order; on disk too when there is a spool.
  *
  * A batch may be sent when it is written: so one that control has seen is never lost by us with its number. The spool
- * is cleared when the queue is empty. When the disk fails that is logged, and batches are kept in memory alone.
+ * is cleared when the queue is empty. When the disk fails that is logged, and batches are kept in memory alone until it
+ * works again.
  * Threads: with the turn; the disk belongs to a job of the loop.  Memory: owned. */
 #ifndef ROUTER_REPORT_QUEUE_H
 #define ROUTER_REPORT_QUEUE_H

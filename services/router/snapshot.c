@@ -91,10 +91,9 @@ static bool sync_folder(const char *path)
     return fd >= 0 && fsync(fd) == 0;
 }
 
-/* All of it or nothing, whatever happens. */
-static enum pl_code replace_file(const char *path, const struct iovec *parts, int count, struct pl_err *err)
+static enum pl_code write_new(const char *path, const char *beside, const struct iovec *parts, int count,
+                              struct pl_err *err)
 {
-    pl_cleanup(pl_free_p) char *beside = pl_format("%s.new", path);
     pl_cleanup(pl_close_p) int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
     if (fd < 0)
@@ -107,6 +106,27 @@ static enum pl_code replace_file(const char *path, const struct iovec *parts, in
     if (rename(beside, path) != 0 || !sync_folder(path))
         return failed(err, "replace", path);
     return PL_OK;
+}
+
+/* All of it or nothing, whatever happens; what could not be written takes no room on a disk that may be full. */
+static enum pl_code replace_file(const char *path, const struct iovec *parts, int count, struct pl_err *err)
+{
+    pl_cleanup(pl_free_p) char *beside = pl_format("%s.new", path);
+
+    enum pl_code code = write_new(path, beside, parts, count, err);
+
+    if (code != PL_OK)
+        (void)unlink(beside);
+    return code;
+}
+
+/* What is there already, by as much: that needs no room, and so few bytes are never torn. */
+static bool overwrite_file(const char *path, const struct iovec *part)
+{
+    pl_cleanup(pl_close_p) int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    return fd >= 0 && write_all(fd, part->iov_base, part->iov_len) && ftruncate(fd, (off_t)part->iov_len) == 0 &&
+           fsync(fd) == 0;
 }
 
 /* PL_NOT_FOUND: no such file. The bytes are NUL-terminated. */
@@ -156,7 +176,8 @@ enum pl_code snapshot_next_epoch(struct snapshot *s, int64_t *out_epoch, struct 
     if (s->path[0]) {
         struct iovec part = { text, (size_t)snprintf(text, sizeof(text), "%lld", (long long)epoch) };
 
-        if (replace_file(s->epoch_path, &part, 1, err) != PL_OK)
+        /* A router that ends while its disk is full comes back all the same. */
+        if (replace_file(s->epoch_path, &part, 1, err) != PL_OK && !overwrite_file(s->epoch_path, &part))
             return err->code;
     }
     *out_epoch = epoch;

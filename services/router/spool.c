@@ -96,7 +96,8 @@ static bool read_record(struct spool *s, size_t record_max, void (*each)(void *a
 
 enum pl_code spool_clear(struct spool *s, struct pl_err *err)
 {
-    if (ftruncate(s->fd, 0) != 0 || pwrite(s->fd, MAGIC, MAGIC_BYTES, 0) != MAGIC_BYTES)
+    /* In this order: what is there already needs no room to be written again. */
+    if (pwrite(s->fd, MAGIC, MAGIC_BYTES, 0) != MAGIC_BYTES || ftruncate(s->fd, MAGIC_BYTES) != 0)
         return failed(s, "clear", err);
     s->end = MAGIC_BYTES;
     return PL_OK;
@@ -151,7 +152,11 @@ enum pl_code spool_append(struct spool *s, const void *bytes, size_t len, struct
     put_header(header, (uint32_t)len, checksum(bytes, len));
     ssize_t n = pwritev(s->fd, parts, 2, s->end);
     if (n != (ssize_t)(sizeof(header) + len)) {
-        enum pl_code code = failed(s, "write", err);
+        enum pl_code code;
+
+        if (n >= 0) /* a part of it */
+            errno = ENOSPC;
+        code = failed(s, "write", err);
         (void)!ftruncate(s->fd, s->end); /* what is torn would be cut at the next start, too */
         return code;
     }

@@ -188,6 +188,39 @@ static void write_file(const char *path, const char *text)
     assert_int_equal(fclose(f), 0);
 }
 
+/* As on a disk without room: nothing new can be made, what is there can be written. */
+static void epoch_grows_without_room(void **state)
+{
+    struct here *h = *state;
+    char path[160];
+    int64_t first = epoch(h->s);
+
+    (void)snprintf(path, sizeof(path), "%s.epoch.new", h->path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_true(epoch(h->s) > first);
+    assert_int_equal(rmdir(path), 0);
+}
+
+static void what_cannot_be_placed_takes_no_room(void **state)
+{
+    struct here *h = *state;
+    char path[160];
+
+    (void)snprintf(path, sizeof(path), "%s.new", h->path);
+    assert_int_equal(mkdir(h->path, 0700), 0);
+    loop_enter(h->loop);
+    snapshot_write(h->s, pl_strdup("x"), 1, 3);
+    while (snapshot_writing(h->s)) {
+        loop_leave(h->loop);
+        usleep(1000);
+        loop_enter(h->loop);
+    }
+    loop_leave(h->loop);
+    assert_false(h->ok);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(rmdir(h->path), 0);
+}
+
 static void epoch_grows(void **state)
 {
     struct here *h = *state;
@@ -249,6 +282,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(newest_is_kept, up, down),
         cmocka_unit_test_setup_teardown(damage_is_told, up, down),
         cmocka_unit_test_setup_teardown(epoch_grows, up, down),
+        cmocka_unit_test_setup_teardown(epoch_grows_without_room, up, down),
+        cmocka_unit_test_setup_teardown(what_cannot_be_placed_takes_no_room, up, down),
         cmocka_unit_test_setup_teardown(without_a_file_nothing_is_kept, up, down),
         cmocka_unit_test_setup_teardown(folder_that_is_missing, up, down),
     };
