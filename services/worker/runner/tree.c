@@ -64,13 +64,15 @@ enum pl_code tree_path(const char *name, char out[TREE_MAX_PATH], struct pl_err 
 }
 
 /* Opens the folder 'name' in 'dir' (closing 'dir' unless it is the root), making it when it is missing. */
-static int enter(const struct tree *t, int dir, const char *name)
+static int enter(struct tree *t, int dir, const char *name)
 {
     int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, fd, saved;
 
     fd = openat(dir, name, flags);
-    if (fd < 0 && errno == ENOENT && mkdirat(dir, name, 0755) == 0)
+    if (fd < 0 && errno == ENOENT && mkdirat(dir, name, 0755) == 0) {
+        t->folders++;
         fd = openat(dir, name, flags);
+    }
     saved = errno;
     if (dir != t->root)
         close(dir);
@@ -79,8 +81,7 @@ static int enter(const struct tree *t, int dir, const char *name)
 }
 
 /* The folder that holds the last component of 'path', and that component. Close the folder unless it is the root. */
-static enum pl_code walk(const struct tree *t, const char *path, int *out_dir, const char **out_leaf,
-                         struct pl_err *err)
+static enum pl_code walk(struct tree *t, const char *path, int *out_dir, const char **out_leaf, struct pl_err *err)
 {
     const char *s = path, *slash;
     int dir = t->root;

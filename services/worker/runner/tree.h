@@ -25,6 +25,7 @@ struct tree {
     int root;
     struct tree_link *links;
     unsigned link_count;
+    size_t folders; /* made so far, also by the names of what is in them */
 };
 
 void tree_init(struct tree *t, int root);

@@ -156,6 +156,9 @@ static enum pl_code take_entries(struct unpacker *u, struct archive_entry *entry
                                   "the archive has more than %" PRIu64 " entries", u->limits->entries);
         if (take_entry(u, entry, err) != PL_OK)
             return err->code;
+        if (u->tree.folders > u->limits->entries) /* one name may make many */
+            return pl_fail_reason(err, PL_PRECONDITION, "ARTIFACT_REFUSED", NULL,
+                                  "the archive has more than %" PRIu64 " folders", u->limits->entries);
         do
             got = archive_read_next_header(u->archive, &entry);
         while (got == ARCHIVE_RETRY);

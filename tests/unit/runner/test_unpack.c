@@ -465,6 +465,20 @@ static void the_limit_of_bytes_is_for_all(void **state)
     assert_string_equal(err.message, "the unpacked artifact is larger than the limit of 10 bytes");
 }
 
+/* Folders take room, too, and a name makes as many as it has parts. */
+static void too_many_folders_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    char name[128];
+
+    begin(f, false, true);
+    for (unsigned i = 0; i < 60; i++) {
+        (void)snprintf(name, sizeof(name), "%u/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s", i);
+        add_file(f, name, "x");
+    }
+    assert_hostile(f, "the archive has more than 1000 folders");
+}
+
 static void too_many_entries_are_refused(void **state)
 {
     struct fixture *f = *state;
@@ -591,6 +605,7 @@ int main(void)
         cmocka_unit_test(bombs_are_refused),
         TEST(the_limit_of_bytes_is_for_all),
         TEST(too_many_entries_are_refused),
+        TEST(too_many_folders_are_refused),
         TEST(damaged_archives_are_refused),
         TEST(an_archive_without_a_file_is_refused),
         TEST(the_program_says_what_it_did),
