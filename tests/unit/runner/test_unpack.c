@@ -465,28 +465,19 @@ static void the_limit_of_bytes_is_for_all(void **state)
     assert_string_equal(err.message, "the unpacked artifact is larger than the limit of 10 bytes");
 }
 
-/* Folders take room, too, and a name makes as many as it has parts. */
-static void too_many_folders_are_refused(void **state)
-{
-    struct fixture *f = *state;
-    char name[128];
-
-    begin(f, false, true);
-    for (unsigned i = 0; i < 60; i++) {
-        (void)snprintf(name, sizeof(name), "%u/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s", i);
-        add_file(f, name, "x");
-    }
-    assert_hostile(f, "the archive has more than 1000 folders");
-}
-
 static void too_many_entries_are_refused(void **state)
 {
+    char name[] = "0/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s"; /* as many folders as it has parts */
     struct fixture *f = *state;
 
     begin(f, false, true);
     for (int i = 0; i < 100000; i++)
         add(f, "a", AE_IFDIR, NULL, NULL, 0);
     assert_hostile(f, "the archive has more than 1000 entries");
+    begin(f, false, true);
+    for (int i = 0; i < 60; i++, name[0]++)
+        add_file(f, name, "x");
+    assert_hostile(f, "the archive has more than 1000 folders");
 }
 
 static void damaged_archives_are_refused(void **state)
@@ -541,8 +532,7 @@ static struct output run_program(struct fixture *f, const char *option, const ch
     pid_t pid;
 
     assert_int_equal(pipe(out) | pipe(err), 0);
-    pid = fork();
-    assert_true(pid >= 0);
+    assert_true((pid = fork()) >= 0);
     if (pid == 0) {
         int archive = fcntl(open(f->path, O_RDONLY), F_DUPFD, 10), folder = fcntl(f->out, F_DUPFD, 10);
 
@@ -553,8 +543,7 @@ static struct output run_program(struct fixture *f, const char *option, const ch
     close(out[1]), close(err[1]);
     assert_true(read(out[0], o.out, sizeof(o.out) - 1) >= 0);
     assert_true(read(err[0], o.err, sizeof(o.err) - 1) >= 0);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status));
+    assert_true(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
     o.exit_code = WEXITSTATUS(status);
     close(out[0]), close(err[0]);
     return o;
@@ -572,7 +561,6 @@ static void the_program_says_what_it_did(void **state)
     assert_int_equal(o.exit_code, 3);
     assert_string_equal(o.out, "");
     assert_string_equal(o.err, "entry '../two?lines': the path contains '..'\n");
-
     begin(f, false, true);
     add_file(f, "model", "model");
     assert_int_equal(archive_write_free(f->archive), ARCHIVE_OK);
@@ -580,7 +568,6 @@ static void the_program_says_what_it_did(void **state)
     assert_int_equal(o.exit_code, 0);
     assert_string_equal(o.out, "{\"files\":1,\"bytes\":5}\n");
     assert_string_equal(o.err, "");
-
     o = run_program(f, "--max-ratio", "many");
     assert_int_equal(o.exit_code, 2);
 }
@@ -605,7 +592,6 @@ int main(void)
         cmocka_unit_test(bombs_are_refused),
         TEST(the_limit_of_bytes_is_for_all),
         TEST(too_many_entries_are_refused),
-        TEST(too_many_folders_are_refused),
         TEST(damaged_archives_are_refused),
         TEST(an_archive_without_a_file_is_refused),
         TEST(the_program_says_what_it_did),
