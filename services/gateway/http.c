@@ -112,13 +112,21 @@ void http_conn_cut(struct http_conn *c)
     (void)shutdown(c->fd, SHUT_RDWR); /* libmicrohttpd reads the end and closes it */
 }
 
+static unsigned seconds_of(int64_t ms)
+{
+    return (unsigned)((ms + 999) / 1000);
+}
+
 void http_conn_busy(struct http_conn *c)
 {
     list_remove(&c->link);
+    MHD_set_connection_option(c->mhd, MHD_CONNECTION_OPTION_TIMEOUT, seconds_of(c->http->options.stall_ms));
 }
 
+/* The timeout goes back to the daemon's own: libmicrohttpd looks at every connection with another one in each turn. */
 void http_conn_idle(struct http_conn *c)
 {
+    MHD_set_connection_option(c->mhd, MHD_CONNECTION_OPTION_TIMEOUT, seconds_of(c->http->options.idle_ms));
     c->since_ms = pl_now_ms();
     list_push_back(&c->http->idle, &c->link);
     if (c->http->draining)
@@ -312,8 +320,8 @@ static enum pl_code start_daemon(struct http *h, struct pl_err *err)
         MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, pool_bytes(o), MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->connection_limit,
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)o->connections_per_address, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)((o->stall_ms + 999) / 1000), MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
-        MHD_OPTION_ARRAY, tls ? items : items + 2, MHD_OPTION_END);
+        seconds_of(o->idle_ms), MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY,
+        tls ? items : items + 2, MHD_OPTION_END);
     if (!h->daemon)
         return pl_fail(err, tls ? PL_INVALID : PL_INTERNAL, tls ? "tls" : NULL, "the HTTP server does not start%s",
                        tls ? ": is the certificate the key's, and PEM?" : "");

@@ -355,6 +355,24 @@ def test_keep_alive_and_pipelining(aws):
     assert out.count(b"HTTP/1.1 200 OK") == 6
 
 
+def test_silence_between_requests_is_no_stall(tmp_path):
+    up = suite.Up(tmp_path, "--set", "gateway.http.idle_timeout=5m", "--set", "gateway.http.stall_timeout=1s").start()
+    aws = Aws(up)
+    head = aws.signed("POST", "/", b"{}", {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "SageMaker.ListModels"})
+    lines = "".join(f"{k}: {v}\r\n" for k, v in head.items())
+    call = f"POST / HTTP/1.1\r\nHost: 127.0.0.1:{up.base}\r\n{lines}Content-Length: 2\r\n\r\n{{}}".encode()
+    try:
+        with socket.create_connection(aws.address, timeout=suite.PATIENCE) as answered, socket.create_connection(aws.address, timeout=suite.PATIENCE) as new:
+            answered.sendall(call)
+            assert answered.recv(4096).startswith(b"HTTP/1.1 200")
+            time.sleep(3)  # what must not happen in this time
+            for s in (answered, new):
+                s.sendall(call)
+                assert s.recv(4096).startswith(b"HTTP/1.1 200")
+    finally:
+        assert up.stop() == 0
+
+
 def test_many_idle_connections_and_slow_clients_stop_nobody(tmp_path):
     up = suite.Up(tmp_path, "--set", "gateway.http.idle_timeout=4s", "--set", "gateway.http.stall_timeout=2s").start()
     aws = Aws(up)
