@@ -147,7 +147,7 @@ def without_rights():
 
 
 def nothing_stays():
-    integration(["test_29_leaks.py"], DELEGATE, PILOTLIGHT_LEAK_CYCLES=200)
+    integration(["test_29_leaks.py"], DELEGATE, PILOTLIGHT_LEAK_CYCLES=100)
 
 
 # ---- the units that are installed ----
@@ -206,7 +206,7 @@ def the_installed_units():
 
 
 CHECKS = [only_version_2, doctor_as_root, doctor_as_root_delegated, doctor_as_nobody_delegated, doctor_as_nobody, doctor_with_some_controllers,
-          doctor_with_a_parent, doctor_in_a_container, the_installed_units, unit_tests, nothing_stays, without_rights]
+          doctor_with_a_parent, doctor_in_a_container, the_installed_units, unit_tests, without_rights, nothing_stays]
 
 
 def look(check):
