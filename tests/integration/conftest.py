@@ -20,6 +20,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "xdist_group: which tests stay together when several processes share the work")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of the same name
 def pytest_collection_modifyitems(items):
     """With `-n N --dist loadgroup`: tests that share a running suite stay together, each of the others goes to whoever is free."""
     for item in items:

@@ -108,8 +108,8 @@ def pytest(stage, binaries, env, *options):
 
 
 def node(name):
-    """"test_01_services::test_x" as pytest wants it on its command line."""
-    file, _, test = name.partition("::")
+    """"test_01_services::test_x@test_01_services" as pytest wants it on its command line: without its group."""
+    file, _, test = re.sub(r"@test_\w+$", "", name).partition("::")
     return f"tests/integration/{file.rpartition('.')[2]}.py::{test}"
 
 
