@@ -130,6 +130,8 @@ struct instance {
     uint64_t questions;
 
     struct borrower *borrower; /* who has its direct socket (lending.h); NULL: nobody */
+    unsigned unanswered;       /* how often its borrower was asked whose lines are there, and has not said yet */
+    unsigned outdated;         /* of these: the lines were read meanwhile */
     bool take_back;            /* it has been lent before, and may not know yet that it is no more */
     int direct_fd;             /* the router's end of a socket that went with LOAD; -1: none, or lent */
     int invoke_timeout_ms;     /* the longest that a request may last that we do not see */

@@ -47,6 +47,7 @@ enum pl_code instance_lend(struct instance *in, struct borrower *to, int *out_fd
         }
     }
     in->borrower = to;
+    in->unanswered = in->outdated = 0;
     *out_fd = pl_take_fd(in->direct_fd);
     return PL_OK;
 }

@@ -185,12 +185,28 @@ static void on_kill(const struct borrower *b, const Pilotlight__Internal__V1__Le
         instance_condemn(in, m->why);
 }
 
+/* Both sides speak first: what a router wants read before an answer goes on may cross our question about the same
+ * lines, and its reply to that comes when the next request has printed. In order, so that counting tells which it is. */
+static bool outdated(struct instance *in, bool confirm)
+{
+    if (confirm) {
+        in->outdated = in->unanswered;
+        return false;
+    }
+    if (in->unanswered > 0)
+        in->unanswered--;
+    if (in->outdated == 0)
+        return false;
+    in->outdated--;
+    return true;
+}
+
 /* The instance may end here. */
 static void on_read(struct borrower *b, const Pilotlight__Internal__V1__LendingRead *m)
 {
     struct instance *in = lent_to(b, m->instance_id);
 
-    if (in)
+    if (in && !outdated(in, m->confirm))
         instance_printed(in, m->request_id);
     if (m->confirm)
         send_has_read(b, m->instance_id);
@@ -265,6 +281,7 @@ void lending_prints(struct lending *l, struct instance *in)
     (void)l;
     m.event_case = PILOTLIGHT__INTERNAL__V1__LENDING_EVENT__EVENT_PRINTED;
     m.printed = in->id;
+    in->unanswered++;
     tell(in->borrower, &m, -1);
 }
 

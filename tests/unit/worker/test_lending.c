@@ -467,6 +467,47 @@ static void whose_a_line_is(void **state)
     assert_int_equal(rig->printed, 1003);
 }
 
+/* A reply that was overtaken by 'confirm' is about lines that have been read: those that are there now are another's. */
+static void a_reply_that_comes_too_late(void **state)
+{
+    request m = PILOTLIGHT__INTERNAL__V1__LENDING_REQUEST__INIT;
+    Pilotlight__Internal__V1__LendingRead read = PILOTLIGHT__INTERNAL__V1__LENDING_READ__INIT;
+    static const struct {
+        uint64_t request_id;
+        bool confirm;
+    } said[] = { { 11, true }, { 11, false }, { 12, true }, { 12, false }, { 13, true } };
+    static const uint64_t heard[] = { 11, 0, 12, 12, 13 };
+    int its;
+
+    (void)state;
+    rig->router = hello("router-b");
+    hears_lent(rig->router, 3);
+    m.request_case = PILOTLIGHT__INTERNAL__V1__LENDING_REQUEST__REQUEST_READ;
+    m.read = &read;
+    read.instance_id = 3;
+    for (size_t i = 0; i < PL_COUNT(said); i++) {
+        /* The first question crosses what is said first; the second does not. */
+        if (i == 0 || i == 3) {
+            lending_prints(rig->lending, &rig->in[2]);
+            pilotlight__internal__v1__lending_event__free_unpacked(next(rig->router, &its), NULL);
+        }
+        rig->printed = 0;
+        read.request_id = said[i].request_id;
+        read.confirm = said[i].confirm;
+        send_request(rig->router, &m);
+        if (read.confirm) {
+            pilotlight__internal__v1__lending_event__free_unpacked(next(rig->router, &its), NULL);
+        } else { /* what is said next is heard after it */
+            read.instance_id = 4;
+            read.confirm = true;
+            send_request(rig->router, &m);
+            pilotlight__internal__v1__lending_event__free_unpacked(next(rig->router, &its), NULL);
+            read.instance_id = 3;
+        }
+        assert_int_equal(rig->printed, heard[i]);
+    }
+}
+
 static void its_end_is_told(void **state)
 {
     event *e;
@@ -528,6 +569,7 @@ int main(void)
         CASE(a_router_condemns_only_what_it_was_lent),
         CASE(what_they_served_is_counted),
         CASE(whose_a_line_is),
+        CASE(a_reply_that_comes_too_late),
         CASE(its_end_is_told),
         CASE(no_descriptors_left),
         CASE(nothing_is_lent_after_it_has_shut),
