@@ -115,7 +115,8 @@ PUBLISHED = [
     (ALL, "Invocations", "None", (7, 7)), (ALL, "Invocation4XXErrors", "None", (7, 1)), (ALL, "Invocation5XXErrors", "None", (7, 0)), (ALL, "InvocationModelErrors", "None", (7, 1)),
     (ALL, "ModelLatency", "Microseconds", (7, None)), (ALL, "OverheadLatency", "Microseconds", (7, None)), (ALL, "ModelSetupTime", "Microseconds", (1, None)),
     (ALL, "ServerlessConcurrentExecutionsUtilization", "None", (7, None)),
-    (ALL, "ServerlessProvisionedConcurrencyExecutions", "Count", (7, None)), (ALL, "ServerlessProvisionedConcurrencyUtilization", "None", (7, None)),
+    # Of each call, and once a minute.
+    (ALL, "ServerlessProvisionedConcurrencyExecutions", "Count", (None, None)), (ALL, "ServerlessProvisionedConcurrencyUtilization", "None", (None, None)),
     (ALL, "ServerlessProvisionedConcurrencyInvocations", "Count", (5, 5)), (ALL, "ServerlessProvisionedConcurrencySpilloverInvocations", "Count", (2, 2)),
     ("/aws/sagemaker/Endpoints", "MemoryUtilization", "Percent", (None, None)),
     ("Pilotlight", "Throttles", "Count", (1, 1)), ("Pilotlight", "ColdStarts", "Count", (7, 1)), ("Pilotlight", "Failures", "Count", (7, 0)), ("Pilotlight", "Cancellations", "Count", (7, 0)), ("Pilotlight", "QueueTime", "Microseconds", (1, None)),
