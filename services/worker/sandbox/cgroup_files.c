@@ -1,3 +1,4 @@
+/* Files of the kernel's that are read whole and written in one go. */
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "cgroup_private.h"
